@@ -1,0 +1,37 @@
+"""Counterfactual evaluation of a regional training pact, from administrative tables to pages.
+
+The public names are importable from here and loaded when first asked for, so that importing
+`pacte_eval` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOMES = {
+    "Cohort": "cohorts",
+    "Comparison": "frames",
+    "Design": "designs",
+    "Effects": "effects",
+    "Logit": "designs",
+    "NearestNeighbour": "designs",
+    "Outcomes": "frames",
+    "ProtectedTable": "results",
+    "ResultSet": "results",
+    "Verdicts": "diagnostics",
+    "estimate": "effects",
+    "simulate": "synthetic",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return import_module("importlib.metadata").version("pacte-eval")
+    if name in _HOMES:
+        return getattr(import_module(f"pacte_eval.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'pacte_eval' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES, "__version__"]

@@ -1,0 +1,174 @@
+"""The `pacte` command: arguments in, one call to the toolkit, one clear sentence for a mistake.
+
+Nothing heavier than the argument parser is imported until a command runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pacte_eval.definitions.errors import InputError
+
+app = typer.Typer(
+    name="pacte",
+    help="Measure what training did for the people it trained: from administrative tables to "
+    "reports in French.",
+    epilog="Start with: pacte init my-study, then pacte simulate, pacte run, pacte report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Format(StrEnum):
+    """Formats of a report."""
+
+    html = "html"
+    docx = "docx"
+    pdf = "pdf"
+
+
+class Renderer(StrEnum):
+    """Programs that render a report."""
+
+    quarto = "quarto"
+    embedded = "embedded"
+
+
+class Variant(StrEnum):
+    """Variants of the synthetic population."""
+
+    standard = "standard"
+    multiplicity = "multiplicity"
+
+
+ProjectOption = Annotated[
+    Path, typer.Option("--project", help="Project folder, with cohorts/, studies/ and reports/.")
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+
+
+@app.command()
+def doctor(project: ProjectOption = Path()) -> None:
+    """Show what this machine has, and what is missing for which command."""
+    from pacte_eval.doctor import print_report
+
+    print_report(project)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make; it must be empty or absent.")],
+    quiet: QuietOption = False,
+) -> None:
+    """Make a working project: cohorts, studies and report sources to adapt."""
+    from pacte_eval.definitions.library import write_project
+
+    write_project(folder)
+    _say(quiet)(f"next: cd {folder}, then pacte simulate --out data/synthetique")
+    print(folder)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder of the tables; the truth goes to OUT-truth.")],
+    people: Annotated[int, typer.Option(help="Number of people.", min=1)] = 50_000,
+    seed: Annotated[int, typer.Option(help="Seed: the same one gives the same bytes.")] = 2019,
+    confounding: Annotated[
+        float, typer.Option(help="Unmeasured confounding: log-odds of entry per SD of frailty.")
+    ] = 0.0,
+    variant: Annotated[
+        Variant, typer.Option(help="multiplicity: effects exactly null in a third of the zones.")
+    ] = Variant.standard,
+    quiet: QuietOption = False,
+) -> None:
+    """Write a synthetic population in the shape of the tables, with its planted truth beside it."""
+    from pacte_eval.synthetic import simulate as draw
+    from pacte_eval.synthetic import write
+
+    say = _say(quiet)
+    say(f"drawing {people} people")
+    population = draw(people, seed, confounding=confounding, variant=variant.value)
+    say("writing tables")
+    write(population, out)
+    print(out)
+
+
+@app.command()
+def run(
+    study: Annotated[str, typer.Argument(help="Identifier of the study: studies/STUDY/study.yml.")],
+    source: Annotated[
+        Path | None, typer.Option(help="Folder of the tables (a study on persons has its own).")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of results [default: results].")] = None,
+    project: ProjectOption = Path(),
+    quiet: QuietOption = False,
+) -> None:
+    """Run a study: cohort, designs, effects, verdicts, protected result tables."""
+    from pacte_eval.definitions.project import Project
+    from pacte_eval.studies import run_study
+
+    say = _say(quiet)
+    print(run_study(Project(project), study, source, out, say))
+
+
+@app.command()
+def report(
+    study: Annotated[str, typer.Argument(help="Identifier of a study that has been run.")],
+    source: Annotated[
+        str, typer.Option(help="Name of the source, where the study was run on several.")
+    ] = "*",
+    formats: Annotated[
+        list[Format] | None,
+        typer.Option("--format", help="Repeat for several [default: html, docx and pdf]."),
+    ] = None,
+    public: Annotated[
+        list[str] | None, typer.Option(help="Only this public's page; repeat for several.")
+    ] = None,
+    territory: Annotated[
+        list[str] | None, typer.Option(help="Only this territory's page; repeat for several.")
+    ] = None,
+    renderer: Annotated[
+        Renderer | None,
+        typer.Option(help="[default: quarto where the program is installed, else embedded]"),
+    ] = None,
+    project: ProjectOption = Path(),
+    quiet: QuietOption = False,
+) -> None:
+    """Render the pages of a study, its publics and its territories."""
+    from pacte_eval.reports.pages import render_study
+
+    say = _say(quiet)
+    written = render_study(
+        project,
+        study,
+        source=source,
+        formats=[item.value for item in formats or list(Format)],
+        cells=[*(public or []), *(territory or [])],
+        renderer=renderer.value if renderer else None,
+        progress=say,
+    )
+    for path in written:
+        print(path)
+
+
+def _say(quiet: bool) -> Callable[[str], None]:
+    """Progress, on the error stream: what a command made is its output."""
+    if quiet:
+        return lambda _: None
+    return lambda text: print(text, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one sentence and exit code 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"pacte: {error}", file=sys.stderr)
+        sys.exit(2)

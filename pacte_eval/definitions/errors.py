@@ -1,0 +1,23 @@
+"""The one exception a user's mistake raises; the command line prints it and exits with code 2."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave: one sentence says what is wrong, where, and what to do."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint naming the known word closest to `word`, or listing the known words.
+
+    Returns
+    -------
+    str
+        ``"did you mean 'x'?"`` when one is close, else ``"known: a, b, c"``.
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"

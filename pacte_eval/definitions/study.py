@@ -1,0 +1,129 @@
+"""A study as it is declared: the question, the comparisons, the estimator, what is reported."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pacte_eval.definitions.cohort import Identifier
+from pacte_eval.definitions.reading import Definition
+
+Period = int | str
+Window = Annotated[
+    tuple[int, int] | tuple[str, ...],
+    Field(description="First and last relative month, or the labels of periods"),
+]
+
+
+class ComparisonDefinition(Definition):
+    """Who is compared with whom, and what the difference stands for."""
+
+    id: Identifier
+    label: str
+    treated: Identifier
+    control: Identifier
+    estimand: Literal["now-vs-wait", "participation"]
+
+
+class ScoreDefinition(Definition):
+    """A logit with squares and interactions beside the covariates."""
+
+    squares: tuple[str, ...] = ()
+    interactions: tuple[tuple[str, ...], ...] = ()
+
+
+class EstimatorDefinition(Definition):
+    """A design by the name and parameters of its constructor."""
+
+    design: Literal["NearestNeighbour"]
+    score: Literal["logit"] | ScoreDefinition = "logit"
+    neighbours: int = Field(default=1, ge=1, le=100)
+    caliper: float | None = Field(default=None, gt=0)
+    exact: tuple[str, ...] = ()
+    ties: Literal["average", "first", "sorted", "seeded"] = "average"
+    seed: int | None = None
+
+
+class Estimators(Definition):
+    """The estimator whose results are the study's."""
+
+    main: EstimatorDefinition
+
+
+class Primary(Definition):
+    """The one effect the study answers with."""
+
+    comparison: Identifier
+    outcome: Identifier
+    month: Period
+
+
+class Difference(Definition):
+    """The window that outcomes are compared with in the difference contrast."""
+
+    reference: Window
+    sensitivity: tuple[Window | Literal["symmetric"], ...] = ()
+
+    @field_validator("reference")
+    @classmethod
+    def _before_entry(cls, window: tuple[Period, ...]) -> tuple[Period, ...]:
+        first, last = window[0], window[-1]
+        if isinstance(first, int) and isinstance(last, int) and not first <= last < 0:
+            raise ValueError("the reference window runs from a month to a later one, before 0")
+        return window
+
+
+class Subgroups(Definition):
+    """Publics and territories, by identifier, for which the effect is estimated again."""
+
+    publics: tuple[Identifier, ...] = ()
+    territories: tuple[Identifier, ...] = ()
+
+
+class Thresholds(Definition):
+    """What the diagnostics are judged against."""
+
+    max_smd: float = Field(default=0.1, gt=0)
+    min_support: float = Field(default=0.8, gt=0, le=1)
+    min_effective_size: int = Field(default=100, ge=1)
+
+
+class Experiment(Definition):
+    """Randomised controls of the same programme: the benchmark the estimates are set beside."""
+
+    label: str
+    source: str
+    treated: Identifier
+    control: Identifier
+
+
+class StudyDefinition(Definition):
+    """A study: on a cohort built from administrative tables, or on a file of persons."""
+
+    id: Identifier
+    title: str
+    question: str
+    cohort: Identifier | None = None
+    persons: str | None = None
+    comparisons: tuple[ComparisonDefinition, ...] = Field(min_length=1)
+    primary: Primary
+    horizons: tuple[Period, ...] = Field(min_length=1)
+    estimators: Estimators
+    difference: Difference
+    subgroups: Subgroups = Subgroups()
+    thresholds: Thresholds = Thresholds()
+    experiment: Experiment | None = None
+
+    @model_validator(mode="after")
+    def _coherent(self) -> StudyDefinition:
+        if (self.cohort is None) == (self.persons is None):
+            raise ValueError("give either cohort or persons")
+        known = [comparison.id for comparison in self.comparisons]
+        if self.primary.comparison not in known:
+            raise ValueError(
+                f"primary.comparison '{self.primary.comparison}' is none of {', '.join(known)}"
+            )
+        if self.primary.month not in self.horizons:
+            raise ValueError(f"primary.month {self.primary.month} is not one of the horizons")
+        return self

@@ -1,0 +1,88 @@
+"""The French words for codes and columns: what a reader sees wherever a code would show."""
+
+from __future__ import annotations
+
+OUTCOMES = {
+    "emploi": "Emploi salarié privé le dernier jour du mois",
+    "emploi_durable": "Emploi durable (CDI, ou contrat d'au moins six mois)",
+    "salaire": "Salaire brut de base mensuel",
+    "heures": "Heures de travail mensuelles prévues au contrat",
+}
+MEASURES = {"emploi": "part", "emploi_durable": "part", "salaire": "euros", "heures": "heures"}
+
+OBJECTIVES = {
+    "certification": "certification",
+    "professionnalisation": "professionnalisation",
+    "pre_qualification": "préqualification",
+    "adaptation_au_poste": "adaptation au poste",
+    "remise_a_niveau": "remise à niveau",
+    "mobilisation": "mobilisation, aide au projet",
+    "perfectionnement": "perfectionnement, élargissement des compétences",
+    "creation_entreprise": "création d'entreprise",
+}
+
+COVARIATES = {
+    "age": "Âge",
+    "age_band": "Tranche d'âge",
+    "sex": "Sexe",
+    "diploma": "Diplôme",
+    "children": "Enfants à charge",
+    "lone_parent": "Parent isolé",
+    "nationality": "Nationalité",
+    "marital_status": "Situation matrimoniale",
+    "rome": "Domaine du métier recherché",
+    "qualification": "Qualification",
+    "experience": "Expérience (mois)",
+    "reason": "Motif d'inscription",
+    "category": "Catégorie d'inscription",
+    "disability": "Obligation d'emploi (handicap)",
+    "rsa": "Bénéficiaire du RSA",
+    "qpv": "Habite un quartier prioritaire",
+    "zrr": "Habite une zone de revitalisation rurale",
+    "unemployment_duration": "Ancienneté d'inscription (mois)",
+    "unemployment_band": "Ancienneté d'inscription (tranche)",
+    "long_unemployment": "Inscrit depuis plus de trois ans",
+    "previous_spells": "Épisodes d'inscription antérieurs",
+    "departement": "Département",
+    "zone": "Zone d'emploi",
+    "entry_month": "Mois d'entrée",
+}
+
+LEVELS = {
+    "F": "femme",
+    "M": "homme",
+    "aucun": "sans diplôme",
+    "cap_bep": "CAP, BEP",
+    "bac": "bac",
+    "bac_2": "bac + 2",
+    "bac_3_plus": "bac + 3 et plus",
+    "francaise": "française",
+    "ue": "Union européenne",
+    "hors_ue": "hors Union européenne",
+    "celibataire": "célibataire",
+    "marie": "marié",
+    "divorce": "divorcé",
+    "veuf": "veuf",
+    "manoeuvre": "manœuvre",
+    "ouvrier_specialise": "ouvrier spécialisé",
+    "ouvrier_qualifie": "ouvrier qualifié",
+    "employe_non_qualifie": "employé non qualifié",
+    "employe_qualifie": "employé qualifié",
+    "technicien": "technicien",
+    "cadre": "cadre",
+    "fin_de_contrat": "fin de contrat",
+    "fin_de_mission": "fin de mission d'intérim",
+    "licenciement": "licenciement",
+    "demission": "démission",
+    "premiere_entree": "première entrée",
+    "autre": "autre",
+    "inconnu": "non renseigné",
+}
+
+TABLES = {
+    "registrations": "inscriptions",
+    "trainings": "formations",
+    "contracts": "contrats",
+    "certifications": "certifications",
+}
+

@@ -1,0 +1,78 @@
+"""Before entry there is no effect to find: months held out of the design are tested together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.diagnostics.verdicts import Verdict, Verdicts, french
+from pacte_eval.effects import Effects
+
+ALARM, REFUSAL = 0.05, 0.01
+
+
+def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
+    """Joint Wald test that the effects at some months are all zero.
+
+    The months must be held out of the design: a month that score, exact cells or balance use is
+    flat by construction and proves nothing. Months where the estimate does not vary are left out,
+    and the degrees of freedom are the rank of the covariance.
+
+    Parameters
+    ----------
+    effects : Effects
+        In a single outcome.
+    months : sequence of int or str
+
+    Returns
+    -------
+    Verdicts
+        ``value`` is the p-value: pass from 5 %, warning from 1 %, else fail; non testable where
+        no month remains.
+
+    Raises
+    ------
+    InputError
+        If a month has no estimate.
+    """
+    known = effects.table["month"]
+    for month in months:
+        if not (known == month).any():
+            raise InputError(f"placebo month {month!r} has no estimate: check the window")
+    asked = known.isin(list(months)).to_numpy()
+    error = effects.table["se"].to_numpy()
+    scale = np.maximum(1.0, effects.table["estimate"].abs().to_numpy())
+    chosen = asked & np.isfinite(error) & (error > 1e-10 * scale)
+    if not chosen.any():
+        sentence = (
+            "Aucun mois n’a été laissé hors de l’appariement\u202f: le placebo n’est pas testable."
+        )
+        return Verdicts.single("placebo", np.nan, ALARM, "non testable", sentence)
+    estimates = effects.table["estimate"].to_numpy()[chosen]
+    statistic, rank = _wald(estimates, effects.covariance(chosen).to_numpy())
+    p = float(stats.chi2.sf(statistic, rank))
+    verdict: Verdict = "pass" if p >= ALARM else "warning" if p >= REFUSAL else "fail"
+    meaning = {
+        "pass": "compatibles avec l’absence d’écart",
+        "warning": "à la limite de ce que le hasard explique",
+        "fail": "incompatibles avec l’absence d’écart",
+    }[verdict]
+    number = int(chosen.sum())
+    sentence = (
+        f"Sur {number} mois avant l’entrée non utilisé{'s' if number > 1 else ''} par "
+        f"l’appariement, les écarts sont {meaning} (p\u202f= {french(p, 3)}, "
+        f"plus grand écart\u202f: {french(float(estimates[np.argmax(np.abs(estimates))]), 3)})."
+    )
+    return Verdicts.single("placebo", p, ALARM, verdict, sentence)
+
+
+def _wald(estimates: np.ndarray, covariance: np.ndarray) -> tuple[float, int]:
+    """Wald statistic and rank, on the directions in which the estimates vary."""
+    scale = np.sqrt(np.diag(covariance))
+    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
+    kept = values > 1e-9 * values.max()
+    projected = vectors[:, kept].T @ (estimates / scale)
+    return float(np.sum(projected**2 / values[kept])), int(kept.sum())

@@ -1,0 +1,14 @@
+"""A design applied to outcomes: effects period by period, with errors that account for matching.
+
+Public names
+------------
+``estimate(design, outcomes, *, contrast="level", reference=None, se="abadie-imbens",
+cluster=None, periods=None, level=0.95) -> Effects``
+``Effects`` : ``table``, ``covariance(mask=None)``, ``bands(level=0.95)``, ``contrast(a, b)``,
+``summary()``
+"""
+
+from pacte_eval.effects.effects import Effects
+from pacte_eval.effects.estimation import estimate
+
+__all__ = ["Effects", "estimate"]

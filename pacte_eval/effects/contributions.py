@@ -1,0 +1,73 @@
+"""Contributions are computed when asked for, by blocks of periods, and never stored whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+
+from pacte_eval.effects.matched import Block, MatchedOperator
+
+_BLOCK = 8_000_000
+
+
+class SummedContributions:
+    """Contributions of chosen columns of outcomes, summed by cluster in float64.
+
+    Parameters
+    ----------
+    operator : MatchedOperator
+    outcomes : float array, shape (n, t)
+        NaN where censored; float32 is widened as it is used.
+    base : float array, shape (n, 1), optional
+        What a difference subtracts from each unit.
+    groups : int array, shape (n,), optional
+        Cluster of each unit, from 0; each unit is its own without it. Sums are scaled by
+        √(G / (G − 1)) for G clusters.
+    """
+
+    def __init__(
+        self,
+        operator: MatchedOperator,
+        outcomes: np.ndarray,
+        base: np.ndarray | None,
+        groups: np.ndarray | None,
+    ) -> None:
+        self._operator = operator
+        self._outcomes = outcomes
+        self._base = base
+        self._sum: sparse.csr_matrix | None = None
+        if groups is not None:
+            number = int(groups.max()) + 1
+            factor = np.full(len(groups), np.sqrt(number / (number - 1)))
+            self._sum = sparse.csr_matrix(
+                (factor, (groups, np.arange(len(groups)))), shape=(number, len(groups))
+            )
+
+    @property
+    def width(self) -> int:
+        """Columns that are worked on at once."""
+        return max(1, _BLOCK // len(self._outcomes))
+
+    def values(self, columns: Sequence[int]) -> np.ndarray:
+        """Outcomes of some columns, less the reference mean of each unit: (n, columns)."""
+        chosen = self._outcomes[:, list(columns)].astype(np.float64)
+        return chosen if self._base is None else chosen - self._base
+
+    def block(self, columns: Sequence[int]) -> Block:
+        """Estimates and contributions of some columns."""
+        return self._operator(self.values(columns))
+
+    def by_cluster(self, contributions: np.ndarray) -> np.ndarray:
+        """Contributions (n, columns) summed to (clusters, columns)."""
+        return contributions if self._sum is None else np.asarray(self._sum @ contributions)
+
+    def __call__(self, columns: Sequence[int]) -> np.ndarray:
+        """Summed contributions of some columns: (clusters, columns)."""
+        width = self.width
+        parts = [
+            self.by_cluster(self.block(columns[start : start + width]).contributions)
+            for start in range(0, len(columns), width)
+        ]
+        return np.concatenate(parts, axis=1)

@@ -1,0 +1,97 @@
+"""What `estimate` is given, made regular: outcome values, the reference window, the clusters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.frames import Comparison, Outcomes
+from pacte_eval.frames.outcomes import Period
+
+
+def read_outcome(
+    outcomes: Outcomes | pd.DataFrame | pd.Series | np.ndarray,
+    comparison: Comparison,
+    periods: Sequence[Period] | None,
+) -> tuple[str, np.ndarray, tuple[Period, ...]]:
+    if isinstance(outcomes, Outcomes):
+        if periods is not None:
+            raise InputError("periods= names the columns of an array: an Outcomes has its own")
+        return outcomes.name, outcomes.aligned(comparison.unit), tuple(outcomes.periods)
+    if len(outcomes) != len(comparison):
+        raise InputError(f"outcomes have {len(outcomes)} rows for {len(comparison)} units")
+    name = "outcome"
+    if isinstance(outcomes, (pd.Series, pd.DataFrame)):
+        if outcomes.index.is_unique and outcomes.index.isin(comparison.unit).all():
+            outcomes = outcomes.reindex(comparison.unit)
+        if isinstance(outcomes, pd.Series):
+            name = name if outcomes.name is None else str(outcomes.name)
+        elif periods is None:
+            periods = tuple(outcomes.columns)
+        values: np.ndarray = outcomes.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = np.asarray(outcomes, dtype=np.float64)
+    if values.ndim == 1:
+        values = values[:, np.newaxis]
+        periods = (0,) if periods is None else periods
+    elif periods is None:
+        raise InputError(f"outcomes have {values.shape[1]} columns: name them with periods=")
+    made = Outcomes(name, values, tuple(periods), comparison.unit)
+    return name, made.values, tuple(made.periods)
+
+
+def read_clusters(
+    cluster: str | np.ndarray | pd.Series | None, comparison: Comparison
+) -> np.ndarray | None:
+    """Codes of clusters, or None where every unit is its own."""
+    if isinstance(cluster, str) and cluster == "unit":
+        return None
+    if cluster is None or (isinstance(cluster, str) and cluster == "person"):
+        member = comparison.cluster
+    elif isinstance(cluster, str):
+        frames = (comparison.strata, comparison.covariates, comparison.cells)
+        known = {str(column): frame for frame in frames for column in frame.columns}
+        if cluster not in known:
+            hint = nearest(cluster, [*known, "person", "unit"])
+            raise InputError(f"cluster '{cluster}' is no stratum, covariate or cell: {hint}")
+        member = known[cluster][cluster].to_numpy()
+    else:
+        member = np.asarray(cluster)
+        if len(member) != len(comparison):
+            raise InputError(f"cluster has {len(member)} values for {len(comparison)} units")
+    if pd.isna(member).any():
+        raise InputError(f"cluster has {int(pd.isna(member).sum())} missing values")
+    codes = pd.factorize(member)[0]
+    number = int(codes.max()) + 1
+    if number == 1:
+        raise InputError("all units are in one cluster: no standard error can be computed")
+    return None if number == len(codes) else codes
+
+
+def read_window(
+    contrast: str, reference: Sequence[Period] | None, labels: tuple[Period, ...]
+) -> list[int] | None:
+    """Positions of the reference periods, or None for a level."""
+    if contrast == "level":
+        if reference is not None:
+            raise InputError("reference= is meaningless with contrast='level'")
+        return None
+    if contrast != "difference":
+        raise InputError(
+            f"contrast='{contrast}' is unknown: {nearest(contrast, ['level', 'difference'])}"
+        )
+    if reference is None or len(reference) == 0 or isinstance(reference, str):
+        raise InputError("contrast='difference' needs reference=, a list of periods: no default")
+    wanted = list(reference)
+    if len(wanted) == 2 and all(isinstance(period, (int, np.integer)) for period in wanted):
+        first, last = int(wanted[0]), int(wanted[1])
+        if first > last:
+            raise InputError(f"reference {wanted} ends before it starts")
+        wanted = list(range(first, last + 1))
+    missing = [period for period in wanted if period not in labels]
+    if missing:
+        raise InputError(f"reference period {missing[0]!r} is not a period of the outcome")
+    return [labels.index(period) for period in wanted]

@@ -1,0 +1,281 @@
+"""The sentences of a page, in plain French, from the same protected tables as its figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+from IPython.display import Markdown
+
+from pacte_eval.definitions.prose import arm_in_french, cohort_in_french
+from pacte_eval.reports.french import (
+    amount,
+    dollars,
+    escape_markdown,
+    interval,
+    interval_in_words,
+    number,
+    per_hundred,
+    percent,
+    reliability,
+)
+from pacte_eval.reports.page import DIFFERENCE, LEVEL, VERDICTS, Page
+
+THIN, FIXED = "\u202f", "\u00a0"
+
+
+def notice(page: Page) -> Markdown:
+    """The label of synthetic or public data, and the failed verdicts, above everything."""
+    parts = []
+    if page.synthetic:
+        parts.append(
+            _callout(
+                "warning",
+                "Données synthétiques",
+                "Les personnes de cette page n'existent pas. Elles sont tirées au hasard par un "
+                "programme, à la ressemblance des données du Pacte, pour mettre l'outil à "
+                f"l'épreuve{THIN}: aucun chiffre d'ici n'est un résultat du Pacte.",
+            )
+        )
+    failed = page.verdict_rows().query("verdict == 'fail'")
+    if len(failed):
+        sentences = "\n".join(f"- {escape_markdown(text)}" for text in failed["sentence"])
+        parts.append(_callout("important", "Contrôles défavorables", sentences))
+    return Markdown("\n\n".join(parts))
+
+
+def takeaways(page: Page) -> Markdown:
+    """What to remember: the effect, in persons, its interval in words, and how reliable it is."""
+    row = page.primary_row()
+    month = page.study.primary.month
+    if row is None:
+        return Markdown(
+            f"**Rien ne peut être dit pour «{THIN}{escape_markdown(page.label)}{THIN}»**{FIXED}: "
+            "trop peu de personnes formées, ou trop peu de personnes semblables, pour publier un "
+            "résultat sans risquer d'en désigner une."
+        )
+    verdict = reliability(page.verdict_rows()["verdict"], int(row["n_treated"]))
+    effect, low, high = row["estimate"], row["ci_low"], row["ci_high"]
+    way = "supérieure" if effect >= 0 else "inférieure"
+    lines = [
+        f"**{_when(month)} après l'entrée en formation, la part de personnes en emploi est {way} "
+        f"de {amount(abs(effect), 'points')} {interval(*_bounds(effect, low, high))}** à ce "
+        "qu'elle aurait été si les mêmes personnes étaient restées en attente"
+        f"{THIN}: {percent(row['treated_mean'])} contre {percent(row['control_mean'])}.",
+        f"**En nombre de personnes en emploi**{FIXED}: {per_hundred(effect, low, high)}.",
+        f"**Précision.** Compte tenu du hasard, {interval_in_words(low, high)}.",
+        f"**Fiabilité{FIXED}: {verdict}.** {verdict.words}",
+    ]
+    share = row["controls_trained_since"]
+    if pd.notna(share):
+        lines.append(
+            f"À cette date, {percent(share, 0)} des personnes semblables étaient à leur tour "
+            f"entrées en formation{THIN}: l'effet compare «{THIN}se former maintenant{THIN}» à "
+            f"«{THIN}attendre, quitte à se former plus tard{THIN}»."
+        )
+    support = page.results.table("support").select(cell=page.cell, design=LEVEL).frame.iloc[0]
+    if pd.notna(support["share_supported"]):
+        lines.append(_supported(support, page.study.thresholds.min_support))
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def question(page: Page) -> Markdown:
+    """The question, and what the comparison stands for."""
+    asked = next(c for c in page.study.comparisons if c.id == page.study.primary.comparison)
+    treated = arm_in_french(asked.treated, page.cohort).lower()
+    return Markdown(
+        f"Que change, pour une personne inscrite comme demandeuse d'emploi, l'entrée en "
+        f"{treated} plutôt que l'attente{THIN}? L'effet mesuré est celui de l'**entrée en "
+        "formation** sur celles et ceux qui sont entrés, mois par mois. Ce n'est pas l'effet du "
+        "Pacte dans son ensemble, qui finance ces formations parmi d'autres."
+    )
+
+
+def data(page: Page) -> Markdown:
+    """What the data are and what they do not see."""
+    before, after = page.cohort.window.before, page.cohort.window.after
+    return Markdown(
+        "Trois sources réunies par une clé de personne sans identité{thin}: les inscriptions comme "
+        "demandeur d'emploi, les entrées en formation et les contrats de travail. Chaque personne "
+        f"est suivie de {before} mois avant à {after} mois après l'entrée.\n\n"
+        "Les contrats sont ceux des **employeurs privés**{thin}: ni la fonction publique, ni le "
+        "travail indépendant n'y figurent. Une personne partie travailler dans un hôpital public "
+        "ou à son compte y paraît sans emploi.".replace("{thin}", THIN)
+    )
+
+
+def method(page: Page) -> Markdown:
+    """The method in plain words."""
+    main = page.study.estimators.main
+    neighbours = (
+        "la personne la plus ressemblante"
+        if main.neighbours == 1
+        else f"les {main.neighbours} personnes les plus ressemblantes"
+    )
+    match = page.cohort.history.match
+    hold = page.cohort.history.hold_out
+    return Markdown(
+        f"Pour chaque personne entrée en formation, on cherche {neighbours} parmi celles qui, **le "
+        "même mois**, étaient inscrites depuis aussi longtemps et n'étaient pas encore entrées en "
+        "formation. La ressemblance porte sur l'âge, le sexe, le diplôme, la famille, le "
+        "territoire, l'inscription et l'emploi des deux années précédentes "
+        f"(mois {_month(match[0])} à {_month(match[1])}), résumés en un score{THIN}: la "
+        "probabilité d'entrer en formation. La différence d'emploi entre les deux groupes, mois "
+        "après mois, est l'effet de la formation, à condition que rien d'important n'ait été "
+        "oublié parmi les caractéristiques comparées.\n\n"
+        f"Les mois {_month(hold[0])} à {_month(hold[1])} n'ont pas servi à choisir les personnes "
+        f"semblables{THIN}: si les deux groupes y diffèrent, la comparaison est suspecte. Les "
+        "intervalles tiennent compte du fait qu'une même personne peut servir plusieurs fois.\n\n"
+        f"Estimateur{FIXED}: appariement sur le score de propension (logit), "
+        f"{main.neighbours} voisins avec remise"
+        + (f", caliper de {number(main.caliper, 1)} écart type" if main.caliper else "")
+        + f"{THIN}; erreurs types d'Abadie et Imbens, conditionnelles à l'appariement, groupées "
+        "par personne."
+    )
+
+
+def limits(page: Page) -> Markdown:
+    """What the numbers do not say."""
+    lines = [
+        "**Ce que l'on n'observe pas.** La motivation, la santé ou le réseau ne figurent pas dans "
+        "les fichiers. Si les personnes formées en diffèrent à passé d'emploi égal, l'effet est "
+        "mal mesuré.",
+        "**Emplois couverts.** Seuls les contrats du secteur privé sont vus.",
+        "**Personnes comparables.** L'effet vaut pour les personnes formées qui ont trouvé des "
+        "semblables, pas pour les autres.",
+        "**Attente et non absence de formation.** Une partie des personnes semblables se forment "
+        "plus tard.",
+        "**Crise sanitaire.** Les entrants de 2019 traversent 2020 et 2021 comme leurs semblables"
+        f"{THIN}; leurs taux d'emploi baissent ensemble.",
+        "**Effets sur les autres.** Un emploi obtenu par une personne formée peut l'être aux "
+        f"dépens d'une autre{THIN}; l'étude ne le mesure pas.",
+        "**Secret statistique.** Un nombre de personnes inférieur à 11 n'est jamais publié "
+        f"(«{THIN}n.c.{THIN}»). Ces tableaux n'ont pas encore passé le contrôle des recoupements "
+        "entre tableaux qui précède une diffusion.",
+    ]
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def cohort_read_back(page: Page) -> Markdown:
+    """The cohort as declared, read back in French."""
+    return Markdown(
+        "\n".join(f"- {escape_markdown(line)}" for line in cohort_in_french(page.cohort))
+    )
+
+
+def persons_takeaways(page: Page) -> Markdown:
+    """How far each estimate lands from the experiment."""
+    rows = page.results.table("benchmark").frame.to_dict("records")
+    benchmark = {row["source"]: row for row in rows}
+    experiment = page.study.experiment
+    if experiment is None:
+        raise ValueError("the study declares no experiment")
+    truth = benchmark[experiment.label]
+    raw = benchmark["Écart brut, sans correction"]
+    lines = [
+        f"**La référence.** L'essai randomisé donne un gain de **{_dollars(truth['estimate'])}** "
+        f"par an en 1978 (erreur type {_dollars(truth['se'])}).",
+        f"**Sans correction**, les participants gagnent {_dollars(abs(raw['estimate']))} de "
+        f"**moins** que les personnes de l'enquête{THIN}: ce ne sont pas les mêmes personnes.",
+    ]
+    for contrast, name in ((LEVEL, "L'appariement"), (DIFFERENCE, "La différence de différences")):
+        row = page.primary_row(contrast)
+        if row is not None:
+            gap = row["estimate"] - truth["estimate"]
+            side = "au-dessous" if gap < 0 else "au-dessus"
+            lines.append(
+                f"**{name}** donne {_dollars(row['estimate'])} "
+                f"{interval(row['ci_low'], row['ci_high'], 'dollars')}, "
+                f"{_dollars(abs(gap))} {side} de la référence"
+                + (
+                    f"{THIN}: l'intervalle contient la référence."
+                    if row["ci_low"] <= truth["estimate"] <= row["ci_high"]
+                    else f"{THIN}: l'intervalle ne contient pas la référence."
+                )
+            )
+    verdict = reliability(page.verdict_rows()["verdict"], int(truth["n_treated"]))
+    lines.append(f"**Fiabilité{FIXED}: {verdict}.** {verdict.words}")
+    return Markdown("\n".join(f"- {line}" for line in lines))
+
+
+def verdict_legend() -> Markdown:
+    """What the icons of verdicts mean."""
+    return Markdown("Lecture des verdicts\u00a0: " + ", ".join(VERDICTS.values()) + ".")
+
+
+def _supported(support: pd.Series, minimum: float) -> str:
+    share = support["share_supported"]
+    sentence = (
+        f"{percent(share)} des personnes formées ont trouvé des semblables"
+        f"{THIN}; l'effet est celui de ces personnes."
+    )
+    if share < minimum:
+        return (
+            f"**Effet pour les {percent(share, 0)} comparables seulement.** {sentence} C'est moins "
+            f"que le minimum fixé par l'étude ({percent(minimum, 0)})."
+        )
+    return sentence
+
+
+def _bounds(effect: float, low: float, high: float) -> tuple[float, float]:
+    """The interval of the size of an effect told without its sign."""
+    return (low, high) if effect >= 0 else (-high, -low)
+
+
+def _when(month: int | str) -> str:
+    years = {12: "Un an", 24: "Deux ans", 36: "Trois ans"}
+    return years.get(month, f"{month} mois") if isinstance(month, int) else str(month)
+
+
+def _dollars(value: float) -> str:
+    return escape_markdown(dollars(value))
+
+
+def _month(month: int) -> str:
+    return f"−{-month}" if month < 0 else str(month)
+
+
+def _callout(kind: str, title: str, text: str) -> str:
+    return f'::: {{.callout-{kind} title="{title}"}}\n{text}\n:::'
+
+
+def persons_data(page: Page) -> Markdown:
+    """Where a file of persons comes from, and who is in it."""
+    arms = "\n".join(f"- {escape_markdown(arm.label)}" for arm in page.persons.arms.values())
+    return Markdown(f"{escape_markdown(page.persons.source)}\n\n{arms}")
+
+
+def persons_method(page: Page) -> Markdown:
+    """The method in plain words, for a file of persons."""
+    labels = [item.label[:1].lower() + item.label[1:] for item in page.persons.covariates.values()]
+    return Markdown(
+        "Pour chaque participant, on cherche dans l'enquête la personne la plus ressemblante. La "
+        f"ressemblance porte sur{FIXED}: {escape_markdown(', '.join(labels))}. Ces "
+        f"caractéristiques sont résumées en un score{THIN}: la probabilité d'être un participant. "
+        "L'écart de revenu de 1978 entre les participants et ces personnes est l'effet estimé "
+        "**par appariement**.\n\n"
+        "La **différence de différences** ne compare pas les revenus de 1978 mais leur "
+        "progression depuis "
+        f"{escape_markdown(str(page.study.difference.reference[0]))}, sans apparier sur les "
+        "revenus passés."
+    )
+
+
+def persons_reasons(page: Page) -> Markdown:
+    """Why each estimate lands where it does, in plain words."""
+    balance = page.results.table("balance").select(cell=page.cell, design=LEVEL).frame
+    worst = max(balance.to_dict("records"), key=lambda row: abs(row["smd_after"]))
+    support = page.results.table("support").select(cell=page.cell, design=LEVEL).frame.iloc[0]
+    lines = [
+        "**L'écart brut** compare des personnes sans emploi stable à un échantillon de toute la "
+        f"population active{THIN}: il mesure surtout leur différence de départ.",
+        "**L'appariement** retire l'essentiel de cet écart en ne gardant, parmi "
+        f"{number(support['n_control'])} personnes, que {number(support['n_control_used'])} "
+        "personnes semblables. Il en reste, parce que le score ne rend pas tout identique"
+        f"{FIXED}: la caractéristique la moins bien équilibrée est «{THIN}"
+        f"{escape_markdown(worst['label'])}{THIN}», à {number(abs(worst['smd_after']), 2)} écart "
+        "type. Peu de personnes semblables portent beaucoup de poids, d'où un intervalle large.",
+        "**La différence de différences** efface ce qui distingue durablement les deux groupes, "
+        "mais suppose que leurs revenus auraient progressé du même pas. Or les participants "
+        "entrent après une chute de revenu, qui se serait en partie résorbée d'elle-même"
+        f"{THIN}: l'année de référence change le résultat.",
+    ]
+    return Markdown("\n".join(f"- {line}" for line in lines))

@@ -1,0 +1,147 @@
+"""Stubs: one short source per page, written before rendering, that names a result set and a cell.
+
+Run by both renderers before the list of pages is read: ``python -m pacte_eval.reports.stubs``.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from IPython.display import Markdown
+
+from pacte_eval.reports.french import escape_markdown
+from pacte_eval.reports.page import WHOLE
+from pacte_eval.results import ResultSet
+
+RESULTS, PAGES = "results", "pages"
+LEVEL_OF_PROTECTION = "interne"
+FOLDERS = {"public": "publics", "territoire": "territoires"}
+BANNERS = {
+    "synthetic": "Données synthétiques\u00a0: aucun chiffre de cette page n'est un résultat du "
+    "Pacte.",
+}
+AUTHOR = "Équipe d'évaluation"
+
+
+@dataclass(frozen=True)
+class Stub:
+    """A page to be: where its source goes, its titles, and what it is about."""
+
+    path: Path
+    title: str
+    subtitle: str
+    banner: str
+    results: Path
+    cell: str
+    parts: tuple[str, ...]
+
+    def text(self) -> str:
+        """The Quarto source."""
+        header = {
+            "title": self.title,
+            "subtitle": self.subtitle,
+            "author": AUTHOR,
+            "banner": self.banner,
+        }
+        lines = [
+            f"{key}: {json.dumps(value, ensure_ascii=False)}"
+            for key, value in header.items()
+            if value
+        ]
+        return "\n".join(
+            [
+                "---",
+                *lines,
+                "jupyter: python3",
+                "number-sections: true",
+                "format:",
+                "  html: default",
+                "  docx: default",
+                "  typst: default",
+                "---",
+                "",
+                "```{python}",
+                "#| tags: [parameters]",
+                f"resultats = {json.dumps(self.results.as_posix(), ensure_ascii=False)}",
+                f"cellule = {json.dumps(self.cell, ensure_ascii=False)}",
+                "```",
+                "",
+                *(f"{{{{< include /reports/_parts/{part}.qmd >}}}}\n" for part in self.parts),
+            ]
+        )
+
+
+def result_folders(project: Path, study: str = "*", source: str = "*") -> list[Path]:
+    """Result sets of the project, as paths from its folder."""
+    found = (project / RESULTS).glob(f"{study}/{source}/{LEVEL_OF_PROTECTION}/datapackage.json")
+    return sorted(path.parent.relative_to(project) for path in found)
+
+
+def stubs_of(project: Path, folder: Path) -> list[Stub]:
+    """The pages of a result set: its study, then each public and territory."""
+    results = ResultSet.open(project / folder)
+    study, source = folder.parts[-3], folder.parts[-2]
+    place = Path(PAGES) / study / source
+    stubs = []
+    for row in results.table("cells").frame.to_dict("records"):
+        whole = row["cell"] == WHOLE
+        path = place / ("index.qmd" if whole else f"{FOLDERS[row['kind']]}/{row['cell']}.qmd")
+        stubs.append(
+            Stub(
+                path=path,
+                title=results.title if whole else str(row["label"]),
+                subtitle="Rapport d'étude" if whole else results.title,
+                banner=BANNERS.get(results.nature, ""),
+                results=folder,
+                cell=str(row["cell"]),
+                parts=_parts(results, whole),
+            )
+        )
+    return sorted(stubs, key=lambda stub: (stub.cell != WHOLE, stub.path))
+
+
+def _parts(results: ResultSet, whole: bool) -> tuple[str, ...]:
+    if "persons.yml" in results.definitions:
+        return ("personnes",)
+    truth = ("verite",) if "truth" in results.tables else ()
+    return ("etude" if whole else "cellule", *truth, "annexes")
+
+
+def write_stubs(project: Path, folders: list[Path] | None = None) -> list[Path]:
+    """Write the stubs of result sets and return their paths from the project's folder.
+
+    Parameters
+    ----------
+    folders : list of Path, optional
+        Result sets, from the project's folder; all of them, anew, by default.
+    """
+    if folders is None:
+        folders = result_folders(project)
+        shutil.rmtree(project / PAGES, ignore_errors=True)
+    written = []
+    for folder in folders:
+        for stub in stubs_of(project, folder):
+            target = project / stub.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(stub.text(), encoding="utf-8")
+            written.append(stub.path)
+    return written
+
+
+def list_of_pages() -> Markdown:
+    """The home page's list: every study, with its publics and territories below."""
+    lines = []
+    for folder in result_folders(Path()):
+        for stub in stubs_of(Path(), folder):
+            indent = "" if stub.cell == WHOLE else "    "
+            lines.append(f"{indent}- [{escape_markdown(stub.title)}]({stub.path.as_posix()})")
+            if stub.cell == WHOLE:
+                lines[-1] += f" – {stub.banner}" if stub.banner else ""
+    return Markdown("\n".join(lines) or "Aucun résultat pour l'instant.")
+
+
+if __name__ == "__main__":
+    write_stubs(Path())

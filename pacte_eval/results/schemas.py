@@ -1,0 +1,325 @@
+"""The tables of a study's result set: their columns, French titles, keys and disclosure rules.
+
+Estimates, means and shares are in the outcome's own unit: a rate is between 0 and 1, and pages
+write it in points. `unit` names that unit for the page. `cell` is ``"region"`` for the whole
+population, otherwise the identifier of a public or territory (table `cells`).
+
+Public names: `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`, `TRUTH`,
+`BENCHMARK`, `CELLS`, and `SCHEMAS`, all of them by name.
+"""
+
+from __future__ import annotations
+
+from pacte_eval.results.table import Column, Persons, Schema
+
+_CELL = Column("cell", "text", "Population", note="« region » : toute la population de l'étude.")
+_COMPARISON = Column("comparison", "text", "Comparaison")
+_DESIGN = Column("design", "text", "Plan de comparaison")
+_OUTCOME = Column("outcome", "text", "Résultat mesuré")
+_MONTH = Column("month", "integer", "Mois", "mois", "Compté depuis l'entrée en formation (mois 0).")
+_PERIOD = Column("period", "text", "Période", note="Quand la donnée n'est pas mensuelle.")
+_ESTIMATE = Column("estimate", "number", "Effet estimé", note="Dans l'unité du résultat mesuré.")
+_SE = Column("se", "number", "Erreur type", note="Dans l'unité du résultat mesuré.")
+_LOW = Column("ci_low", "number", "Intervalle de confiance à 95 %, borne basse")
+_HIGH = Column("ci_high", "number", "Intervalle de confiance à 95 %, borne haute")
+_TREATED = Column("n_treated", "integer", "Personnes formées", "personnes")
+_CONTROL = Column("n_control", "integer", "Personnes de comparaison", "personnes")
+_REFERENCE = Column(
+    "reference",
+    "text",
+    "Période de référence",
+    note="Mois dont la moyenne est retranchée ; vide pour un effet en niveau.",
+)
+
+FLOW = Schema(
+    name="flow",
+    title="De la population de départ aux personnes étudiées",
+    columns=(
+        Column("arm", "text", "Groupe"),
+        Column("order", "integer", "Étape"),
+        Column("rule", "text", "Règle"),
+        Column("label", "text", "Critère"),
+        Column("excluded", "integer", "Écartées", "personnes"),
+        Column("remaining", "integer", "Restantes", "personnes"),
+    ),
+    key=("arm", "order"),
+    shown=("rule", "label"),
+    persons=(Persons("excluded"), Persons("remaining")),
+    merge="chain",
+)
+
+BALANCE = Schema(
+    name="balance",
+    title="Ressemblance des personnes formées et des personnes de comparaison",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _DESIGN,
+        Column("covariate", "text", "Caractéristique"),
+        Column("label", "text", "Libellé"),
+        Column(
+            "variable",
+            "text",
+            "Variable",
+            note="Pour une modalité, la variable dont elle relève ; vide sinon.",
+        ),
+        Column("mean_treated", "number", "Moyenne des personnes formées"),
+        Column("mean_control_before", "number", "Moyenne de comparaison, avant"),
+        Column("mean_control_after", "number", "Moyenne de comparaison, après"),
+        Column(
+            "smd_before",
+            "number",
+            "Écart standardisé, avant",
+            note="Différence de moyennes rapportée à l'écart type.",
+        ),
+        Column("smd_after", "number", "Écart standardisé, après"),
+        Column("smd_se", "number", "Erreur type de l'écart standardisé après"),
+        Column("variance_ratio_before", "number", "Rapport des variances, avant"),
+        Column("variance_ratio_after", "number", "Rapport des variances, après"),
+        Column("ks_before", "number", "Distance de Kolmogorov-Smirnov, avant"),
+        Column("ks_after", "number", "Distance de Kolmogorov-Smirnov, après"),
+        _TREATED,
+        _CONTROL,
+    ),
+    key=("cell", "comparison", "design", "covariate"),
+    shown=("label", "variable"),
+    persons=(
+        Persons("n_treated"),
+        Persons("n_control"),
+        Persons("n_treated", share="mean_treated"),
+        Persons("n_control", share="mean_control_before"),
+    ),
+    group=("cell", "comparison", "covariate"),
+    partition=("cell", "comparison", "design", "variable"),
+)
+
+OVERLAP = Schema(
+    name="overlap",
+    title="Répartition du score des personnes formées et de comparaison",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _DESIGN,
+        Column("bin_low", "number", "Score, de"),
+        Column("bin_high", "number", "Score, à"),
+        _TREATED,
+        _CONTROL,
+    ),
+    key=("cell", "comparison", "design", "bin_low"),
+    persons=(Persons("n_treated"), Persons("n_control")),
+    group=("cell", "comparison", "design"),
+    merge="bins",
+)
+
+_LOST = ("n_treated", "share_supported", "n_outside_caliper", "n_without_control")
+
+SUPPORT = Schema(
+    name="support",
+    title="Personnes formées qui ont trouvé des semblables",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _DESIGN,
+        _TREATED,
+        Column("n_supported", "integer", "Personnes formées comparables", "personnes"),
+        Column("share_supported", "number", "Part des personnes formées comparables"),
+        _CONTROL,
+        Column("n_control_used", "integer", "Personnes de comparaison retenues", "personnes"),
+        Column(
+            "effective_sample_size",
+            "number",
+            "Taille efficace du groupe de comparaison",
+            note="Nombre de personnes de même poids qui donneraient la même précision.",
+        ),
+        Column("caliper", "number", "Distance maximale admise", note="Sur le score."),
+        Column("n_outside_caliper", "integer", "Sans semblable assez proche", "personnes"),
+        Column("n_without_control", "integer", "Sans personne de même strate", "personnes"),
+    ),
+    key=("cell", "comparison", "design"),
+    persons=(
+        Persons("n_treated"),
+        Persons("n_supported"),
+        Persons("n_control"),
+        Persons("n_control_used"),
+        Persons("n_treated", minus="n_supported", hides=_LOST),
+        Persons("n_control", minus="n_control_used", hides=("n_control",)),
+        Persons("n_outside_caliper", hides=("n_outside_caliper", "n_without_control")),
+        Persons("n_without_control", hides=("n_outside_caliper", "n_without_control")),
+    ),
+)
+
+EFFECTS = Schema(
+    name="effects",
+    title="Effets de la formation, mois par mois",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _OUTCOME,
+        Column("unit", "text", "Unité"),
+        Column("estimator", "text", "Estimateur"),
+        Column(
+            "contrast",
+            "text",
+            "Contraste",
+            note="« niveau » ou « différence » avec la période de référence.",
+        ),
+        _REFERENCE,
+        Column("estimand", "text", "Effet visé"),
+        _MONTH,
+        _PERIOD,
+        Column(
+            "matched",
+            "boolean",
+            "Équilibré par construction",
+            note="Le mois a servi à choisir les semblables : l'écart y est nul par construction.",
+        ),
+        _ESTIMATE,
+        _SE,
+        Column("se_kind", "text", "Calcul de l'erreur type"),
+        _LOW,
+        _HIGH,
+        Column("p", "number", "Valeur p"),
+        Column("treated_mean", "number", "Moyenne des personnes formées"),
+        Column("control_mean", "number", "Moyenne de leurs semblables"),
+        _TREATED,
+        _CONTROL,
+        Column(
+            "controls_trained_since",
+            "number",
+            "Part des semblables formées depuis",
+            note="Entre 0 et 1, au mois indiqué.",
+        ),
+        Column("target_population", "text", "Population à laquelle l'effet se rapporte"),
+        Column("contribution_kind", "text", "Nature des contributions individuelles"),
+    ),
+    key=(
+        "cell",
+        "comparison",
+        "outcome",
+        "estimator",
+        "contrast",
+        "reference",
+        "estimand",
+        "month",
+        "period",
+    ),
+    shown=("unit", "matched", "se_kind", "contribution_kind"),
+    persons=(
+        Persons("n_treated"),
+        Persons("n_control"),
+        Persons("n_treated", share="treated_mean", unless=("contrast", "différence")),
+        Persons("n_control", share="control_mean", unless=("contrast", "différence")),
+        Persons("n_control", share="controls_trained_since", hides=("controls_trained_since",)),
+    ),
+    group=("cell", "comparison", "outcome", "month", "period"),
+)
+
+VERDICTS = Schema(
+    name="verdicts",
+    title="Contrôles de fiabilité",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _DESIGN,
+        Column("diagnostic", "text", "Contrôle"),
+        Column("value", "number", "Valeur"),
+        Column("threshold", "number", "Seuil"),
+        Column(
+            "verdict",
+            "text",
+            "Verdict",
+            note="« pass », « warning », « fail », « non concluant » ou « non testable ».",
+        ),
+        Column("sentence", "text", "En clair"),
+        _TREATED,
+    ),
+    key=("cell", "comparison", "design", "diagnostic"),
+    persons=(Persons("n_treated"),),
+)
+
+WINDOWS = Schema(
+    name="windows",
+    title="Sensibilité à la période de référence",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _OUTCOME,
+        _MONTH,
+        _PERIOD,
+        _REFERENCE,
+        _ESTIMATE,
+        _SE,
+        _LOW,
+        _HIGH,
+        Column("note", "text", "Remarque"),
+        _TREATED,
+    ),
+    key=("cell", "comparison", "outcome", "month", "period", "reference"),
+    persons=(Persons("n_treated"),),
+)
+
+TRUTH = Schema(
+    name="truth",
+    title="Effet estimé et vérité plantée dans les données synthétiques",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _OUTCOME,
+        _MONTH,
+        Column("truth", "number", "Vérité plantée"),
+        _ESTIMATE,
+        _SE,
+        Column("gap_in_se", "number", "Écart à la vérité", "erreurs types"),
+        _TREATED,
+    ),
+    key=("cell", "comparison", "outcome", "month"),
+    persons=(Persons("n_treated"),),
+)
+
+BENCHMARK = Schema(
+    name="benchmark",
+    title="Estimations et référence expérimentale",
+    columns=(
+        Column("source", "text", "Source"),
+        _ESTIMATE,
+        _SE,
+        Column("se_kind", "text", "Calcul de l'erreur type"),
+        _TREATED,
+        _CONTROL,
+        Column("note", "text", "Remarque"),
+    ),
+    key=("source",),
+    shown=("se_kind",),
+    persons=(Persons("n_treated"), Persons("n_control")),
+)
+
+CELLS = Schema(
+    name="cells",
+    title="Publics et territoires étudiés",
+    columns=(
+        _CELL,
+        Column("kind", "text", "Nature", note="« region », « public » ou « territoire »."),
+        Column("label", "text", "Libellé"),
+        _TREATED,
+        Column("reliable", "boolean", "Effectif suffisant", note="Au moins 60 personnes formées."),
+    ),
+    key=("cell",),
+    shown=("kind", "label"),
+    persons=(Persons("n_treated"),),
+)
+
+SCHEMAS: dict[str, Schema] = {
+    schema.name: schema
+    for schema in (
+        FLOW,
+        BALANCE,
+        OVERLAP,
+        SUPPORT,
+        EFFECTS,
+        VERDICTS,
+        WINDOWS,
+        TRUTH,
+        BENCHMARK,
+        CELLS,
+    )
+}

@@ -1,0 +1,279 @@
+"""One comparison in one cell: designs first, then effects, then verdicts, as rows of result tables.
+
+The level design may use past outcomes up to the months held out; the difference design uses none
+from its reference window onward. Both are fixed before any outcome after entry is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from pacte_eval.cohorts import Cohort
+from pacte_eval.cohorts.build import TRAINED_SINCE
+from pacte_eval.definitions.study import ComparisonDefinition, StudyDefinition
+from pacte_eval.definitions.vocabulary import LEVELS
+from pacte_eval.designs import Design
+from pacte_eval.designs.nearest import NO_CONTROL, TOO_FAR
+from pacte_eval.diagnostics import (
+    balance_verdict,
+    effective_size_verdict,
+    placebo_verdict,
+    support_verdict,
+)
+from pacte_eval.effects import Effects, estimate
+from pacte_eval.frames import Comparison
+from pacte_eval.studies.cells import Cell
+from pacte_eval.studies.designs import named_design, without_history_from
+
+Period = int | str
+LEVEL, DIFFERENCE = "niveau", "différence"
+UNITS = {"part": "points"}
+
+
+@dataclass
+class Findings:
+    """Rows of result tables, unprotected, gathered cell after cell."""
+
+    rows: dict[str, list[pd.DataFrame]] = field(default_factory=dict)
+
+    def add(self, table: str, rows: pd.DataFrame, **constant: str | int) -> None:
+        """Append rows to a table, with constant columns such as the cell."""
+        self.rows.setdefault(table, []).append(rows.assign(**constant))
+
+    def frame(self, table: str) -> pd.DataFrame:
+        """All the rows of a table."""
+        return pd.concat(self.rows[table], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a study asks of one comparison.
+
+    Attributes
+    ----------
+    held_out : sequence of int
+        Past months that no design may use, kept for the placebo; empty where there are none.
+    """
+
+    study: StudyDefinition
+    cohort: Cohort
+    asked: ComparisonDefinition
+    held_out: Sequence[int] = ()
+
+    def run(self, comparison: Comparison, cell: Cell, findings: Findings) -> Design:
+        """Analyse one cell and return its level design."""
+        estimator = self.study.estimators.main
+        level = named_design(estimator, comparison).fit(comparison)
+        start = self.study.difference.reference[0]
+        reduced = without_history_from(
+            comparison, self.cohort.history, start, self._periods(self.study.primary.outcome)
+        )
+        difference = named_design(estimator, reduced).fit(reduced)
+        place = {"cell": cell.id, "comparison": self.asked.id}
+        for name, design in ((LEVEL, level), (DIFFERENCE, difference)):
+            labelled = {**place, "design": name}
+            findings.add("balance", self._balance(design), **labelled)
+            findings.add("overlap", _overlap(design), **labelled)
+            findings.add("support", _support(design), **labelled)
+        primary = self._level_effects(level, place, findings)
+        self._difference_effects(difference, comparison, place, findings)
+        self._verdicts(level, primary, place, findings)
+        return level
+
+    def _periods(self, outcome: str) -> Sequence[Period]:
+        return self.cohort.outcomes[outcome].periods
+
+    def _level_effects(self, design: Design, place: dict[str, str], findings: Findings) -> Effects:
+        trained = None
+        if TRAINED_SINCE in self.cohort.outcomes:
+            since = estimate(design, self.cohort.outcomes[TRAINED_SINCE]).table
+            trained = since.set_index("month")["control_mean"]
+        for name in self.cohort.outcome_labels:
+            effects = estimate(design, self.cohort.outcomes[name], cluster="person")
+            matched = self._matched_periods(name)
+            rows = self._effect_rows(effects, name, LEVEL, "")
+            rows["matched"] = rows["when"].isin(matched)
+            if trained is not None:
+                rows["controls_trained_since"] = rows["when"].map(trained)
+            findings.add("effects", _dated(rows), **place)
+            if name == self.study.primary.outcome:
+                primary = effects
+        return primary
+
+    def _difference_effects(
+        self, design: Design, comparison: Comparison, place: dict[str, str], findings: Findings
+    ) -> None:
+        name = self.study.primary.outcome
+        outcome = self.cohort.outcomes[name]
+        reference = self.study.difference.reference
+        effects = self._difference(design, name, reference)
+        rows = self._effect_rows(effects, name, DIFFERENCE, _window(reference))
+        rows["matched"] = rows["when"].isin(_months_of(reference, outcome.periods))
+        findings.add("effects", _dated(rows), **place)
+        for window in (reference, *self.study.difference.sensitivity):
+            if window == "symmetric":
+                table = self._symmetric(design, name)
+            else:
+                start = window[0]
+                reduced = without_history_from(
+                    comparison, self.cohort.history, start, outcome.periods
+                )
+                other = named_design(self.study.estimators.main, reduced).fit(reduced)
+                table = self._difference(other, name, window).table
+            kept = table[table["month"].isin(self.study.horizons)]
+            rows = kept[["month", "estimate", "se", "ci_low", "ci_high", "n_treated"]].rename(
+                columns={"month": "when"}
+            )
+            reference_label = "symétrique" if window == "symmetric" else _window(window)
+            findings.add("windows", _dated(rows), outcome=name, reference=reference_label, **place)
+
+    def _difference(self, design: Design, name: str, window: Sequence[Period]) -> Effects:
+        return estimate(
+            design,
+            self.cohort.outcomes[name],
+            contrast="difference",
+            reference=list(window),
+            cluster="person",
+        )
+
+    def _symmetric(self, design: Design, name: str) -> pd.DataFrame:
+        """Each horizon against the month as far before entry, where that month is observed."""
+        outcome = self.cohort.outcomes[name]
+        tables = [
+            self._difference(design, name, [-month, -month]).table.query("month == @month")
+            for month in self.study.horizons
+            if isinstance(month, int) and -month in outcome.periods
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+    def _effect_rows(
+        self, effects: Effects, name: str, contrast: str, reference: str
+    ) -> pd.DataFrame:
+        measure = self.cohort.outcomes[name].measure
+        kept = effects.table.drop(columns=["comparison", "cell", "estimand"], errors="ignore")
+        return kept.rename(columns={"month": "when"}).assign(
+            outcome=name,
+            unit=UNITS.get(measure, measure),
+            contrast=contrast,
+            reference=reference,
+            estimand=self.asked.estimand,
+        )
+
+    def _matched_periods(self, name: str) -> set[Period]:
+        """Periods that the level design balances by construction.
+
+        Past outcomes all come from the same contracts or the same survey questions, so that a
+        period that one covariate summarises is taken as balanced for every outcome.
+        """
+        periods = self._periods(name)
+        spans = self.cohort.history.values()
+        return {period for first, last in spans for period in _between(first, last, periods)}
+
+    def _balance(self, design: Design) -> pd.DataFrame:
+        table = design.balance()
+        table = table[table["level"] != "non"]
+        levels = table["level"].where(table["level"] != "")
+        labels = [
+            self._label(covariate, level if isinstance(level, str) and level != "oui" else None)
+            for covariate, level in zip(table["covariate"], levels, strict=True)
+        ]
+        return pd.DataFrame(
+            {
+                "covariate": table["covariate"]
+                + levels.map(lambda level: f"[{level}]", na_action="ignore").fillna(""),
+                "label": labels,
+                "variable": table["covariate"].where(levels.notna()),
+                "mean_treated": table["mean_treated_after"],
+                "mean_control_before": table["mean_control_before"],
+                "mean_control_after": table["mean_control_after"],
+                "smd_before": table["smd_before"],
+                "smd_after": table["smd_after"],
+                "smd_se": table["smd_se"],
+                "variance_ratio_before": table["variance_ratio_before"],
+                "variance_ratio_after": table["variance_ratio_after"],
+                "ks_before": table["ks_before"],
+                "ks_after": table["ks_after"],
+                "n_treated": design.n_treated,
+                "n_control": design.n_control,
+            }
+        )
+
+    def _label(self, covariate: str, level: str | None) -> str:
+        if covariate == "score":
+            return "Score de propension"
+        label = self.cohort.covariate_labels[covariate]
+        return label if level is None else f"{label}\u00a0: {LEVELS.get(level, level)}"
+
+    def _verdicts(
+        self, design: Design, effects: Effects, place: dict[str, str], findings: Findings
+    ) -> None:
+        thresholds = self.study.thresholds
+        verdicts = [
+            support_verdict(design, thresholds.min_support),
+            balance_verdict(design, thresholds.max_smd),
+            effective_size_verdict(design, thresholds.min_effective_size),
+        ]
+        if self.held_out:
+            verdicts.append(placebo_verdict(effects, list(self.held_out)))
+        for verdict in verdicts:
+            findings.add(
+                "verdicts", verdict.table, design=LEVEL, n_treated=design.n_treated, **place
+            )
+
+
+def _support(design: Design) -> pd.DataFrame:
+    reasons = design.support["reason"].value_counts()
+    treated = design.comparison.treated
+    return pd.DataFrame(
+        {
+            "n_treated": [int(treated.sum())],
+            "n_supported": [design.n_treated],
+            "share_supported": [design.supported_share],
+            "n_control": [int((~treated).sum())],
+            "n_control_used": [design.n_control],
+            "effective_sample_size": [design.effective_sample_size()],
+            "n_outside_caliper": [int(reasons.get(TOO_FAR, 0))],
+            "n_without_control": [int(reasons.get(NO_CONTROL, 0))],
+        }
+    )
+
+
+def _overlap(design: Design) -> pd.DataFrame:
+    return (
+        design.overlap(bins=20)
+        .rename(
+            columns={
+                "low": "bin_low",
+                "high": "bin_high",
+                "treated": "n_treated",
+                "control": "n_control",
+            }
+        )
+        .drop(columns="supported")
+    )
+
+
+def _dated(rows: pd.DataFrame) -> pd.DataFrame:
+    """Relative months go to `month`, labels of periods to `period`."""
+    months = pd.api.types.is_integer_dtype(rows["when"])
+    kept, empty = ("month", "period") if months else ("period", "month")
+    return rows.rename(columns={"when": kept}).assign(**{empty: None})
+
+
+def _window(window: Sequence[Period]) -> str:
+    first, last = window[0], window[-1]
+    if isinstance(first, int) and isinstance(last, int):
+        return f"mois −{-first} à −{-last}"
+    return str(first) if first == last else f"{first} à {last}"
+
+
+def _between(first: Period, last: Period, periods: Sequence[Period]) -> Sequence[Period]:
+    places = [periods.index(first), periods.index(last)]
+    return periods[places[0] : places[1] + 1]
+
+
+def _months_of(window: Sequence[Period], periods: Sequence[Period]) -> Sequence[Period]:
+    return _between(window[0], window[-1], periods)

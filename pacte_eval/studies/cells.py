@@ -1,0 +1,46 @@
+"""The cells of a study: its whole population, then each public and territory it names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from pacte_eval.definitions.cells import PublicDefinition, Territory
+from pacte_eval.frames import Comparison
+
+WHOLE = "region"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A group of people for whom the effect is told apart."""
+
+    id: str
+    kind: Literal["region", "public", "territoire"]
+    label: str
+    column: str | None = None
+    value: bool | str = True
+
+    def of(self, comparison: Comparison) -> Comparison | None:
+        """The comparison restricted to the cell, or None when an arm has nobody in it."""
+        if self.column is None:
+            return comparison
+        inside = (comparison.cells[self.column] == self.value).to_numpy(dtype=bool)
+        arms = comparison.treated[inside]
+        if not inside.any() or arms.all() or not np.any(arms):
+            return None
+        return comparison.subset(inside)
+
+
+def cells_of(
+    publics: Sequence[PublicDefinition], territories: Sequence[Territory], whole: str
+) -> list[Cell]:
+    """The whole population, the publics, then the territories."""
+    return [
+        Cell(WHOLE, "region", whole),
+        *(Cell(public.id, "public", public.label, public.id) for public in publics),
+        *(Cell(zone.id, "territoire", zone.name, zone.zoning, zone.code) for zone in territories),
+    ]

@@ -1,0 +1,213 @@
+"""A study from end to end: cohort, designs, effects, verdicts, protected tables, result set.
+
+Results appear whole or not at all: every stage is computed first, then the result set is swapped in
+by rename.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from pacte_eval.cohorts import Cohort, build_cohort
+from pacte_eval.cohorts.persons import resolve
+from pacte_eval.definitions.cells import territory
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.persons import PersonsDefinition
+from pacte_eval.definitions.project import Project
+from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
+from pacte_eval.results.provenance import provenance
+from pacte_eval.results.schemas import SCHEMAS
+from pacte_eval.studies.analysis import Analysis, Findings
+from pacte_eval.studies.cells import Cell, cells_of
+from pacte_eval.studies.experiment import beside_experiment
+from pacte_eval.studies.truth import beside_truth
+from pacte_eval.tables.fingerprint import fingerprint_of
+from pacte_eval.tables.source import Nature, Source, open_source
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a study reads: its cohort, where it came from and what it is."""
+
+    cohort: Cohort
+    nature: Nature
+    folder_name: str
+    fingerprint: str
+    definitions: dict[str, str]
+    held_out: tuple[int, ...]
+    source: Source | None = None
+
+
+def run_study(
+    project: Project,
+    identifier: str,
+    source: Path | None = None,
+    out: Path | None = None,
+    progress: Progress = lambda _: None,
+) -> Path:
+    """Run a study and write its result set.
+
+    Parameters
+    ----------
+    project : Project
+    identifier : str
+        The study's identifier.
+    source : Path, optional
+        Folder of the administrative tables; a study on a file of persons declares its own.
+    out : Path, optional
+        Where results go, ``results`` in the project by default.
+    progress : callable
+        Told each stage.
+
+    Returns
+    -------
+    Path
+        The folder of the result set, ``OUT/STUDY/SOURCE/interne``.
+
+    Raises
+    ------
+    InputError
+        For any mistake in what the user gave; nothing is then written.
+    """
+    started = time.monotonic()
+    study = project.study(identifier)
+    data = _read(project, study, source, progress)
+    findings = Findings()
+    for asked in study.comparisons:
+        analysis = Analysis(study, data.cohort, asked, data.held_out)
+        comparison = data.cohort.compare(asked.treated, asked.control)
+        for cell in _cells(project, study, data.cohort):
+            progress(f"{asked.id}: {cell.label}")
+            restricted = cell.of(comparison)
+            treated = 0 if restricted is None else int(restricted.treated.sum())
+            _describe(findings, cell, treated)
+            if restricted is None or treated < Profile().min_persons:
+                continue
+            design = analysis.run(restricted, cell, findings)
+            if data.source is not None and data.nature == "synthetic":
+                beside_truth(data.source, data.cohort, analysis, design, cell, findings)
+    if study.experiment is not None:
+        beside_experiment(data.cohort, study, findings)
+    progress("protecting and writing tables")
+    definitions = data.definitions | {
+        "study.yml": _text(project, f"studies/{identifier}/study.yml")
+    }
+    folder = (out or project.root / "results") / identifier / data.folder_name / "interne"
+    return write_result_set(
+        folder,
+        _protected(findings, data.cohort),
+        definitions=definitions,
+        provenance=provenance(definitions, data.fingerprint, {}),
+        run_log={
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - started, 1),
+        },
+        title=study.title,
+        nature=data.nature,
+    )
+
+
+def _read(
+    project: Project, study: StudyDefinition, source: Path | None, progress: Progress
+) -> Data:
+    if study.cohort is not None:
+        return _read_tables(project, study, study.cohort, source, progress)
+    if study.persons is None:
+        raise InputError(f"study '{study.id}' names neither a cohort nor persons")
+    if source is not None:
+        raise InputError(f"study '{study.id}' reads its own file of persons: leave --source out")
+    progress("reading the file of persons")
+    definition = project.persons(study.id, study.persons)
+    _refuse_confidential(definition.nature, f"studies/{study.id}/{study.persons}")
+    folder = project.folder_of(f"studies/{study.id}/{study.persons}")
+    return Data(
+        cohort=Cohort.from_persons(definition, folder),
+        nature=definition.nature,
+        folder_name=definition.id,
+        fingerprint=fingerprint_of(_files(definition, folder)),
+        definitions={"persons.yml": _text(project, f"studies/{study.id}/{study.persons}")},
+        held_out=(),
+    )
+
+
+def _read_tables(
+    project: Project,
+    study: StudyDefinition,
+    cohort: str,
+    source: Path | None,
+    progress: Progress,
+) -> Data:
+    if source is None:
+        raise InputError(f"study '{study.id}' needs tables: give their folder with --source")
+    definition = project.cohort(cohort)
+    publics = [project.public(identifier) for identifier in study.subgroups.publics]
+    opened = open_source(source, progress)
+    _refuse_confidential(opened.nature, str(source / "source.yml"))
+    first, last = definition.history.hold_out
+    texts = {"cohort.yml": f"cohorts/{cohort}.yml"} | {
+        f"public-{public.id}.yml": f"cohorts/publics/{public.id}.yml" for public in publics
+    }
+    return Data(
+        cohort=build_cohort(definition, opened, publics, progress),
+        nature=opened.nature,
+        folder_name=source.resolve().name,
+        fingerprint=opened.fingerprint,
+        definitions={name: _text(project, path) for name, path in texts.items()},
+        held_out=tuple(range(first, last + 1)),
+        source=opened,
+    )
+
+
+def _refuse_confidential(nature: Nature, where: str) -> None:
+    if nature == "confidential":
+        raise InputError(
+            f"{where}: confidential data wait for the protocol and its gate, which this version "
+            "does not have: a study on them would read outcomes before its design is frozen"
+        )
+
+
+def _cells(project: Project, study: StudyDefinition, cohort: Cohort) -> list[Cell]:
+    publics = [project.public(identifier) for identifier in study.subgroups.publics]
+    territories = [territory(identifier) for identifier in study.subgroups.territories]
+    return cells_of(publics, territories, cohort.label)
+
+
+def _describe(findings: Findings, cell: Cell, treated: int) -> None:
+    findings.add(
+        "cells",
+        pd.DataFrame(
+            {
+                "cell": [cell.id],
+                "kind": [cell.kind],
+                "label": [cell.label],
+                "n_treated": [treated],
+                "reliable": [Profile().reliable(treated)],
+            }
+        ),
+    )
+
+
+def _protected(findings: Findings, cohort: Cohort) -> dict[str, ProtectedTable]:
+    tables = {name: protect(findings.frame(name), SCHEMAS[name]) for name in findings.rows}
+    flow = cohort.flow.assign(arm=cohort.flow["arm"].map(cohort.arm_labels))
+    return tables | {"flow": protect_flow(flow)}
+
+
+def _files(definition: PersonsDefinition, folder: Path) -> list[Path]:
+    return sorted({resolve(arm.file, folder) for arm in definition.arms.values()})
+
+
+def _text(project: Project, relative: str) -> str:
+    path = project.path(relative)
+    if path is None:
+        raise InputError(f"{project.root / relative}: no such file")
+    return path.read_text(encoding="utf-8")

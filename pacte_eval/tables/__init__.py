@@ -1,0 +1,1 @@
+"""Administrative tables: the contract they follow, where they lie, and whether they keep to it."""

@@ -1,0 +1,278 @@
+"""Nearest neighbours: against brute force, against MatchIt, and what must never change them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.designs import Logit, NearestNeighbour
+from pacte_eval.designs.partial_sort import partial_sort
+from pacte_eval.frames import Comparison
+
+MISSPELT: Any = "averag"
+
+
+def sample(seed: int, units: int, values: int | None = None, people: int = 0) -> pd.DataFrame:
+    """Random units; few distinct values of x make ties, few people make repeated persons."""
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame({"unit": [f"u{i}" for i in range(units)]})
+    frame["x"] = random.integers(0, values, units) / 7 if values else random.normal(size=units)
+    frame["y"] = random.normal(size=units)
+    frame["cell"] = random.integers(0, 2, units)
+    frame["person"] = random.integers(0, people, units) if people else np.arange(units)
+    frame["t"] = random.random(units) < 0.4
+    frame.loc[:1, "t"] = [True, False]
+    return frame
+
+
+def compare(frame: pd.DataFrame, **options: Any) -> Comparison:
+    defaults: dict[str, Any] = {
+        "treated": "t",
+        "covariates": ["x", "y"],
+        "strata": ["cell"],
+        "unit": "unit",
+        "cluster": "person",
+    }
+    return Comparison.from_frame(frame, **(defaults | options))
+
+
+samples = st.builds(
+    sample,
+    seed=st.integers(0, 10_000),
+    units=st.integers(3, 60),
+    values=st.sampled_from([None, 1, 4, 20]),
+    people=st.sampled_from([0, 8, 25]),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    frame=samples,
+    neighbours=st.integers(1, 4),
+    caliper=st.sampled_from([None, 0.3]),
+    exact=st.booleans(),
+)
+def test_the_nearest_are_the_nearest(
+    frame: pd.DataFrame, neighbours: int, caliper: float | None, exact: bool
+) -> None:
+    """Brute force over all pairs gives the same sets, weights and trimmed units."""
+    score = frame["x"].to_numpy()
+    width = np.inf if caliper is None else caliper * score.std(ddof=1)
+    expected: dict[str, list[str]] = {}
+    units: Any = frame[frame["t"]].itertuples()
+    for unit in units:
+        pool = frame[~frame["t"] & (frame["person"] != unit.person)]
+        if exact:
+            pool = pool[pool["cell"] == unit.cell]
+        gap = (pool["x"] - unit.x).abs()
+        if len(gap):
+            reach = min(np.sort(gap)[:neighbours][-1], width) + 1e-9
+            near = pool["unit"][gap <= reach].tolist()
+            if near:
+                expected[unit.unit] = near
+    maker = NearestNeighbour(score, neighbours, caliper=caliper, exact=["cell"] if exact else [])
+    comparison = compare(frame)
+    if not expected:
+        with pytest.raises(InputError, match="none of"):
+            maker.fit(comparison)
+        return
+    design = maker.fit(comparison)
+    pairs: Any = design.pairs()
+    found = pairs.groupby("treated", sort=False)["control"].apply(list).to_dict()
+    assert {unit: sorted(near) for unit, near in found.items()} == {
+        unit: sorted(near) for unit, near in expected.items()
+    }
+    assert set(design.support["unit"][design.support["kept"]]) == set(expected)
+    assert (pairs["distance"] <= width + 1e-9).all()
+    np.testing.assert_allclose(pairs.groupby("treated")["weight"].sum(), 1)
+    weights = pd.Series(design.weights, index=comparison.unit)
+    by_pairs = pairs.groupby("control")["weight"].sum()
+    np.testing.assert_allclose(weights[by_pairs.index], by_pairs)
+    assert weights[~comparison.treated].sum() == pytest.approx(len(expected))
+    assert design.n_control == len(by_pairs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    frame=samples,
+    neighbours=st.integers(1, 4),
+    rule=st.sampled_from(["first", "sorted", "seeded"]),
+)
+def test_rules_choose_among_the_equally_near(
+    frame: pd.DataFrame, neighbours: int, rule: Any
+) -> None:
+    """Every rule keeps exactly as many controls, no farther than averaging ties does."""
+    comparison = compare(frame)
+    try:
+        design = NearestNeighbour(
+            frame["x"].to_numpy(), neighbours, ties=rule, seed=5 if rule == "seeded" else None
+        ).fit(comparison)
+    except InputError:
+        return
+    averaged = NearestNeighbour(frame["x"].to_numpy(), neighbours).fit(comparison).pairs()
+    pairs: Any = design.pairs()
+    among = averaged.groupby("treated")["control"].apply(set)
+    for unit, near in pairs.groupby("treated")["control"]:
+        assert set(near) <= among[unit]
+        assert len(near) == min(neighbours, len(among[unit]))
+    person = dict(zip(comparison.unit, comparison.cluster, strict=True))
+    assert (pairs["treated"].map(person) != pairs["control"].map(person)).all()
+
+
+def test_first_takes_the_first_row_and_seeded_ignores_the_order_of_rows() -> None:
+    frame = sample(3, 40, values=1)
+    score = np.zeros(40)
+    first = NearestNeighbour(score, ties="first").fit(compare(frame)).pairs()
+    assert set(first["control"]) == {frame["unit"][~frame["t"]].iloc[0]}
+    shuffled = frame.sample(frac=1, random_state=1)
+    maker = NearestNeighbour(score, ties="seeded", seed=11)
+    one = set(maker.fit(compare(frame)).pairs()["control"])
+    assert one == set(maker.fit(compare(shuffled)).pairs()["control"])
+    others = {
+        next(
+            iter(
+                set(
+                    NearestNeighbour(score, ties="seeded", seed=seed)
+                    .fit(compare(frame))
+                    .pairs()["control"]
+                )
+            )
+        )
+        for seed in range(8)
+    }
+    assert len(others) > 2
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), values=st.sampled_from([None, 5]))
+def test_averaged_ties_ignore_order_scale_and_copies(seed: int, values: int | None) -> None:
+    frame = sample(seed, 60, values)
+    maker = NearestNeighbour(neighbours=2, caliper=0.5, exact=["cell"])
+
+    def weights(changed: pd.DataFrame, *covariates: str) -> pd.Series:
+        comparison = compare(changed, covariates=list(covariates))
+        design = maker.fit(comparison)
+        return pd.Series(design.weights, index=comparison.unit).reindex(frame["unit"])
+
+    try:
+        expected = weights(frame, "x", "y")
+    except InputError:
+        return
+    changed = frame.assign(x=1000 * frame["x"] - 3, copy=frame["y"])
+    for found in (
+        weights(frame.sample(frac=1, random_state=seed), "x", "y"),
+        weights(changed, "x", "y", "copy"),
+    ):
+        np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+def test_tolerance_makes_near_controls_equal() -> None:
+    frame = pd.DataFrame({"unit": list("abcd"), "t": [1, 0, 0, 0], "x": [0, 1, 1.001, 3]})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], unit="unit")
+    score = frame["x"].to_numpy()
+    strict = NearestNeighbour(score).fit(comparison)
+    loose = NearestNeighbour(score, tie_tolerance=0.01).fit(comparison)
+    assert strict.pairs()["control"].tolist() == ["b"]
+    assert loose.pairs()["control"].tolist() == ["b", "c"]
+
+
+def test_trimmed_units_keep_their_reason() -> None:
+    frame = pd.DataFrame(
+        {
+            "unit": list("abcde"),
+            "t": [1, 1, 1, 0, 0],
+            "x": [0.0, 9.0, 0.0, 0.1, 0.2],
+            "cell": ["n", "n", "s", "n", "n"],
+        }
+    )
+    comparison = Comparison.from_frame(
+        frame, treated="t", covariates=["x"], strata=["cell"], unit="unit"
+    )
+    design = NearestNeighbour(frame["x"].to_numpy(), caliper=0.5, exact=["cell"]).fit(comparison)
+    assert design.support.set_index("unit")["reason"].to_dict() == {
+        "a": "apparié",
+        "b": "aucun témoin à distance du caliper",
+        "c": "aucun témoin dans la cellule exacte",
+    }
+    assert design.supported_share == pytest.approx(1 / 3)
+    assert design.weights.tolist() == [1, 0, 0, 1, 0]
+
+
+def test_caliper_is_measured_over_all_units_before_cells() -> None:
+    score = np.array([0.0, 1.0, 0.0, 10.0])
+    frame = pd.DataFrame({"t": [1, 0, 1, 0], "cell": [0, 0, 1, 1], "x": score})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], strata=["cell"])
+    design = NearestNeighbour(score, caliper=0.21, exact=["cell"]).fit(comparison)
+    assert design.support["kept"].tolist() == [True, False]
+    assert f"{0.21 * score.std(ddof=1):.6g}" in str(design.settings["caliper"])
+
+
+@pytest.mark.parametrize(
+    ("maker", "message"),
+    [
+        (NearestNeighbour(ties=MISSPELT), "did you mean 'average'"),
+        (NearestNeighbour("probit"), "score='probit' is unknown"),
+        (NearestNeighbour(neighbours=0), "neighbours=0"),
+        (NearestNeighbour(caliper=-1), "caliper=-1"),
+        (NearestNeighbour(tie_tolerance=-1), "tie_tolerance=-1"),
+        (NearestNeighbour(ties="first", tie_tolerance=0.1), "tie_tolerance=0.1.*ties='first'"),
+        (NearestNeighbour(seed=1), "seed=1.*ties='average'"),
+        (NearestNeighbour(ties="seeded"), "needs a seed"),
+        (NearestNeighbour(exact=["cel"]), "did you mean 'cell'"),
+        (NearestNeighbour(exact="cell"), "must be a list"),
+        (NearestNeighbour(np.zeros(3)), "needs 20 values"),
+        (NearestNeighbour(np.full(20, np.nan)), "20 missing"),
+    ],
+)
+def test_mistakes_get_one_sentence(maker: NearestNeighbour, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        maker.fit(compare(sample(2, 20)))
+
+
+def test_weights_that_vary_inside_a_cell_are_refused() -> None:
+    frame = sample(5, 40).assign(w=lambda frame: np.where(frame["t"], 1.0, 2.0 + frame["cell"]))
+    comparison = compare(frame, weights="w")
+    with pytest.raises(InputError, match=r"add the strata to exact \(cell\)"):
+        NearestNeighbour().fit(comparison)
+    design = NearestNeighbour(exact=["cell"]).fit(comparison)
+    assert design.weights[~comparison.treated].sum() == pytest.approx(design.n_treated)
+
+
+def test_one_treated_unit_and_one_control() -> None:
+    frame = pd.DataFrame({"t": [1, 0], "x": [0.0, 4.0]})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"])
+    design = NearestNeighbour(frame["x"].to_numpy(), neighbours=3).fit(comparison)
+    assert design.weights.tolist() == [1, 1]
+
+
+def test_many_ties_do_not_cost_a_dense_matrix() -> None:
+    """Forty thousand units on three values of the score: four hundred million pairs, never held."""
+    units = 40_000
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"t": random.random(units) < 0.5, "x": random.integers(0, 3, units)})
+    frame["person"] = random.integers(0, units // 2, units)
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], cluster="person")
+    design = NearestNeighbour(frame["x"].to_numpy(float)).fit(comparison)
+    assert design.sets.sets.nnz <= units
+    assert design.weights[~comparison.treated].sum() == pytest.approx(design.n_treated)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=14), st.data())
+def test_partial_sort_keeps_the_smallest(values: list[int], data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, len(values)))
+    kept = partial_sort(values, count)
+    assert len(set(kept)) == count
+    assert sorted(values[place] for place in kept) == sorted(values)[:count]
+
+
+def test_fit_leaves_the_estimator_as_it_was() -> None:
+    maker = NearestNeighbour(Logit(squares=["x"]), caliper=0.2)
+    maker.fit(compare(sample(1, 60)))
+    assert maker == NearestNeighbour(Logit(squares=["x"]), caliper=0.2)

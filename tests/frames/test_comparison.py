@@ -1,0 +1,148 @@
+"""A comparison takes any tidy dtype, and refuses in one sentence what an estimator cannot use."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.frames import Comparison
+
+
+def people(**changes: Any) -> pd.DataFrame:
+    frame = pd.DataFrame(
+        {
+            "unit": ["a", "b", "c", "d"],
+            "entry": [1, 0, 0, 1],
+            "age": [20, 30, 40, 50],
+            "sex": ["F", "H", "F", "H"],
+            "month": [1, 1, 2, 2],
+            "zone": ["x", "x", "y", "y"],
+        }
+    )
+    return frame.assign(**changes)
+
+
+def compare(frame: pd.DataFrame, **options: Any) -> Comparison:
+    settings: dict[str, Any] = {"treated": "entry", "covariates": ["age", "sex"], "unit": "unit"}
+    return Comparison.from_frame(frame, **(settings | options))
+
+
+def test_roles_of_columns() -> None:
+    comparison = compare(people(), strata=["month"], cells=["zone"])
+    assert len(comparison) == 4
+    assert comparison.unit.tolist() == ["a", "b", "c", "d"]
+    assert comparison.treated.tolist() == [True, False, False, True]
+    assert comparison.weights.tolist() == [1, 1, 1, 1]
+    assert comparison.cluster.tolist() == ["a", "b", "c", "d"]
+    assert comparison.covariates["age"].tolist() == [20.0, 30.0, 40.0, 50.0]
+    assert comparison.covariates["sex"].cat.categories.tolist() == ["F", "H"]
+    assert list(comparison.strata) == ["month"]
+    assert list(comparison.cells) == ["zone"]
+
+
+def test_no_attribute_can_carry_an_outcome() -> None:
+    assert [field.name for field in fields(Comparison)] == [
+        "unit",
+        "covariates",
+        "treated",
+        "strata",
+        "cells",
+        "cluster",
+        "weights",
+        "treated_label",
+        "control_label",
+    ]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [True, False, False, True],
+        pd.array([1, 0, 0, 1], dtype="Int8"),
+        pd.array([True, False, False, True], dtype="boolean"),
+        pd.array([1, 0, 0, 1], dtype="int64[pyarrow]"),
+        [1.0, 0.0, 0.0, 1.0],
+    ],
+)
+def test_treatment_dtypes(entry: Any) -> None:
+    assert compare(people(entry=entry)).treated.tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "age",
+    [
+        pd.array([20, 30, 40, 50], dtype="Int64"),
+        pd.array([20, 30, 40, 50], dtype="Float32"),
+        pd.array([20, 30, 40, 50], dtype="int16[pyarrow]"),
+        np.array([20, 30, 40, 50], dtype=object),
+        np.array([20, 30, 40, 50], dtype=np.float32),
+    ],
+)
+def test_numbers_of_any_dtype(age: Any) -> None:
+    column = compare(people(age=age)).covariates["age"]
+    assert column.dtype == np.float64
+    assert column.tolist() == [20.0, 30.0, 40.0, 50.0]
+
+
+@pytest.mark.parametrize("dtype", ["string", "category", "string[pyarrow]", object])
+def test_text_of_any_dtype(dtype: Any) -> None:
+    column = compare(people(sex=people()["sex"].astype(dtype))).covariates["sex"]
+    assert column.tolist() == ["F", "H", "F", "H"]
+    assert column.cat.categories.tolist() == ["F", "H"]
+
+
+def test_a_category_keeps_its_order_and_loses_unused_levels() -> None:
+    sex = pd.Categorical(["F", "H", "F", "H"], categories=["H", "X", "F"])
+    assert compare(people(sex=sex)).covariates["sex"].cat.categories.tolist() == ["H", "F"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({"age": [20, None, 40, None]}, {}, "covariate 'age' has 2 missing values"),
+        ({"age": [20, np.inf, 40, 50]}, {}, "covariate 'age' has 1 infinite value"),
+        ({"sex": ["F", None, "F", "H"]}, {}, "covariate 'sex' has 1 missing value"),
+        ({"month": [1, None, 2, 2]}, {"strata": ["month"]}, "stratum 'month' has 1 missing"),
+        ({"entry": [0, 0, 0, 0]}, {}, "no unit is treated among 4"),
+        ({"entry": [1, 1, 1, 1]}, {}, "no unit is a control among 4"),
+        ({"entry": [1, 0, 2, 1]}, {}, "'entry' must hold 0 and 1"),
+        ({"unit": ["a", "a", "c", "d"]}, {}, "1 units are duplicated"),
+        ({"unit": ["a", None, "c", "d"]}, {}, "1 units have no identifier"),
+        ({}, {"covariates": ["agee"]}, "covariate 'agee' is not a column.*did you mean 'age'"),
+        ({}, {"covariates": ["age", "age"]}, "covariate 'age' is named twice"),
+        ({"age": pd.Timestamp("2019-01-01")}, {}, "covariate 'age' holds dates"),
+        ({"w": [1, 0, 1, 1]}, {"weights": "w"}, "1 sampling weights"),
+        ({"w": [1, None, 1, 1]}, {"weights": "w"}, "1 sampling weights"),
+        ({"p": [1, None, 1, 1]}, {"cluster": "p"}, "cluster has 1 missing"),
+    ],
+)
+def test_mistakes_get_one_sentence(
+    changes: dict[str, Any], options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        compare(people(**changes), **options)
+
+
+def test_subset_and_without() -> None:
+    comparison = compare(people(), cells=["zone"], treated_label="certifiante")
+    half = comparison.subset(comparison.cells["zone"] == "x")
+    assert half.unit.tolist() == ["a", "b"]
+    assert half.treated_label == "certifiante"
+    assert list(comparison.without(["age"]).covariates) == ["sex"]
+    with pytest.raises(InputError, match="did you mean 'sex'"):
+        comparison.without(["sexe"])
+    with pytest.raises(InputError, match="no unit is a control"):
+        comparison.subset(comparison.treated)
+    with pytest.raises(InputError, match="4 booleans"):
+        comparison.subset(np.array([0, 1, 2, 3]))
+
+
+def test_arrays_cannot_be_changed() -> None:
+    comparison = compare(people())
+    with pytest.raises(ValueError, match="read-only"):
+        comparison.treated[0] = False
