@@ -91,7 +91,9 @@ def simulate(
     """Write a synthetic population in the shape of the tables, with its planted truth beside it."""
     from pacte_eval.synthetic import simulate as draw
     from pacte_eval.synthetic import write
+    from pacte_eval.synthetic.writing import check_target
 
+    check_target(out)
     say = _say(quiet)
     say(f"drawing {people} people")
     population = draw(people, seed, confounding=confounding, variant=variant.value)

@@ -148,25 +148,25 @@ CASES = [
         "1 neighbour, persons in several risk sets",
         risk_sets,
         NearestNeighbour(exact=["month"]),
-        {"linearised, by person": {}, "AI 2006, by unit (wrong)": {"cluster": "unit"}},
+        {"linearised, by person": {}, "AI 2006, by unit": {"cluster": "unit"}},
     ),
     Case(
         "5 neighbours, persons in several risk sets",
         risk_sets,
         NearestNeighbour(neighbours=5, exact=["month"]),
-        {"linearised, by person": {}, "AI 2006, by unit (wrong)": {"cluster": "unit"}},
+        {"linearised, by person": {}, "AI 2006, by unit": {"cluster": "unit"}},
     ),
     Case(
         "1 neighbour, the same controls every month",
         standing_controls,
         NearestNeighbour(exact=["month"]),
-        {"linearised, by person": {}, "AI 2006, by unit (wrong)": {"cluster": "unit"}},
+        {"linearised, by person": {}, "AI 2006, by unit": {"cluster": "unit"}},
     ),
     Case(
         "5 neighbours, the same controls every month",
         standing_controls,
         NearestNeighbour(neighbours=5, exact=["month"]),
-        {"linearised, by person": {}, "AI 2006, by unit (wrong)": {"cluster": "unit"}},
+        {"linearised, by person": {}, "AI 2006, by unit": {"cluster": "unit"}},
     ),
 ]
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 from pacte_eval.definitions.months import month_code, parse_month
 from pacte_eval.definitions.reading import Definition
 
-Identifier = Annotated[str, Field(pattern=r"[a-z0-9][a-z0-9_-]*")]
+Identifier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
 ObjectiveCode = Literal[
     "certification",
     "professionnalisation",

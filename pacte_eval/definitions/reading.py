@@ -61,7 +61,10 @@ def read_definition(path: Path, model: type[D]) -> D:
 
 
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    first = min(error.errors(), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
+    first = min(
+        error.errors(),
+        key=lambda e: (e["type"] != "extra_forbidden", e["type"] == "too_short", len(e["loc"])),
+    )
     key = ".".join(str(part) for part in first["loc"] if not _names_a_model(part))
     if first["type"] == "extra_forbidden":
         word = str(first["loc"][-1])
@@ -69,7 +72,7 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "missing":
         return f"key '{key}' is missing"
     message = first["msg"].removeprefix("Value error, ")
-    return f"key '{key}': {message[0].lower()}{message[1:]}"
+    return (f"key '{key}': " if key else "") + message[0].lower() + message[1:]
 
 
 def _names_a_model(part: int | str) -> bool:

@@ -42,6 +42,7 @@ class EstimatorDefinition(Definition):
     caliper: float | None = Field(default=None, gt=0)
     exact: tuple[str, ...] = ()
     ties: Literal["average", "first", "sorted", "seeded"] = "average"
+    tie_tolerance: float = Field(default=0.0, ge=0)
     seed: int | None = None
 
 
@@ -68,6 +69,8 @@ class Difference(Definition):
     @field_validator("reference")
     @classmethod
     def _before_entry(cls, window: tuple[Period, ...]) -> tuple[Period, ...]:
+        if not window:
+            raise ValueError("the reference window is empty")
         first, last = window[0], window[-1]
         if isinstance(first, int) and isinstance(last, int) and not first <= last < 0:
             raise ValueError("the reference window runs from a month to a later one, before 0")

@@ -5,8 +5,8 @@ from __future__ import annotations
 OUTCOMES = {
     "emploi": "Emploi salarié privé le dernier jour du mois",
     "emploi_durable": "Emploi durable (CDI, ou contrat d'au moins six mois)",
-    "salaire": "Salaire brut de base mensuel",
-    "heures": "Heures de travail mensuelles prévues au contrat",
+    "salaire": "Salaire brut de base mensuel (0 sans emploi)",
+    "heures": "Heures de travail mensuelles au contrat (0 sans emploi)",
 }
 MEASURES = {"emploi": "part", "emploi_durable": "part", "salaire": "euros", "heures": "heures"}
 
@@ -79,10 +79,41 @@ LEVELS = {
     "inconnu": "non renseigné",
 }
 
+ROME_DOMAINS = {
+    "A": "agriculture, espaces verts, soins aux animaux",
+    "B": "arts et artisanat d'art",
+    "C": "banque, assurance, immobilier",
+    "D": "commerce, vente, grande distribution",
+    "E": "communication, média, multimédia",
+    "F": "construction, bâtiment, travaux publics",
+    "G": "hôtellerie, restauration, tourisme, loisirs",
+    "H": "industrie",
+    "I": "installation et maintenance",
+    "J": "santé",
+    "K": "services à la personne et à la collectivité",
+    "L": "spectacle",
+    "M": "support à l'entreprise",
+    "N": "transport et logistique",
+}
+DEPARTEMENTS = {
+    "04": "Alpes-de-Haute-Provence",
+    "05": "Hautes-Alpes",
+    "06": "Alpes-Maritimes",
+    "13": "Bouches-du-Rhône",
+    "83": "Var",
+    "84": "Vaucluse",
+}
+_OWN_LEVELS = {"rome": ROME_DOMAINS, "departement": DEPARTEMENTS}
+
+
+def level_label(covariate: str, level: str) -> str:
+    """The French label of a level of a covariate."""
+    return _OWN_LEVELS.get(covariate, {}).get(level) or LEVELS.get(level, level)
+
+
 TABLES = {
     "registrations": "inscriptions",
     "trainings": "formations",
     "contracts": "contrats",
     "certifications": "certifications",
 }
-

@@ -51,7 +51,7 @@ def balance_table(
     reuse = _reuse(comparison, weights, sets)
     rows = []
     for covariate, level, values in _columns(comparison, score):
-        binary = bool(np.isin(values, (0.0, 1.0)).all())
+        binary = bool(((values == 0) | (values == 1)).all())
         means, variances = {}, {}
         for moment, weight in (("before", before), ("after", weights)):
             for arm, member in (("treated", treated), ("control", ~treated)):

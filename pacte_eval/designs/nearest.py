@@ -109,7 +109,7 @@ class NearestNeighbour:
             comparison=comparison,
             weights=weights,
             score=score.copy(),
-            support=_support(comparison, space, found.target, kept),
+            support=_support(comparison, space, found.target, kept, self.caliper is not None),
             settings=self._settings(deviation, model),
             sets=sets,
             space=space,
@@ -241,9 +241,15 @@ def _check_weights(comparison: Comparison, cell: np.ndarray, exact: Sequence[str
 
 
 def _support(
-    comparison: Comparison, space: Space, target: np.ndarray, kept: np.ndarray
+    comparison: Comparison,
+    space: Space,
+    target: np.ndarray,
+    kept: np.ndarray,
+    has_caliper: bool,
 ) -> pd.DataFrame:
-    served = np.zeros(space.cell.max() + 1, dtype=bool)
-    served[space.cell[~comparison.treated]] = True
-    reason = np.where(kept, KEPT, np.where(served[space.cell[target]], TOO_FAR, NO_CONTROL))
+    cell, control = space.cell, ~comparison.treated
+    served = np.zeros(cell.max() + 1, dtype=bool)
+    served[cell[control]] = True
+    too_far = served[cell[target]] & has_caliper
+    reason = np.where(kept, KEPT, np.where(too_far, TOO_FAR, NO_CONTROL))
     return pd.DataFrame({"unit": comparison.unit[target], "kept": kept, "reason": reason})

@@ -3,6 +3,8 @@ judged before any outcome is read."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from pacte_eval.definitions.errors import InputError
@@ -12,12 +14,21 @@ from pacte_eval.diagnostics.verdicts import SEVERITY, Verdict, Verdicts, french,
 _HALF_90 = 1.6448536269514722
 
 
-def balance_verdict(design: Design, max_smd: float = 0.1) -> Verdicts:
+def balance_verdict(
+    design: Design, max_smd: float = 0.1, label: Callable[[str, str], str] | None = None
+) -> Verdicts:
     """Balance of every covariate and level after matching.
 
     With the 90 % interval of the standardised mean difference: pass if it lies within ±`max_smd`,
     warning if within twice that, fail if wholly outside twice that, else inconclusive. The
     verdict is that of the gravest covariate, which is named (among equals, the largest gap).
+
+    Parameters
+    ----------
+    design : Design
+    max_smd : float
+    label : callable, optional
+        The French name of a covariate and level (empty for a number); their codes by default.
 
     Raises
     ------
@@ -34,7 +45,7 @@ def balance_verdict(design: Design, max_smd: float = 0.1) -> Verdicts:
             np.nan,
             max_smd,
             "non testable",
-            "Aucune covariable n’est disponible pour juger l’équilibre.",
+            "Aucune caractéristique n’est disponible pour juger la ressemblance.",
         )
     verdicts = [
         _judge(gap, error, max_smd)
@@ -44,7 +55,7 @@ def balance_verdict(design: Design, max_smd: float = 0.1) -> Verdicts:
     gravest = np.flatnonzero(rank == rank.max())
     worst = int(gravest[np.argmax(table["smd_after"].abs().to_numpy()[gravest])])
     row, verdict = table.iloc[worst], verdicts[worst]
-    name = f"{row['covariate']} ({row['level']})" if row["level"] else str(row["covariate"])
+    name = (label or _codes)(str(row["covariate"]), str(row["level"]))
     gap, error = float(row["smd_after"]), float(row["smd_se"])
     if np.isfinite(gap) and np.isfinite(error):
         span = (
@@ -52,15 +63,20 @@ def balance_verdict(design: Design, max_smd: float = 0.1) -> Verdicts:
             f"[{french(gap - _HALF_90 * error, 3)}\u202f; {french(gap + _HALF_90 * error, 3)}]"
         )
     else:
-        span = "écart non mesurable, la variable étant constante chez les traités"
+        span = "écart non mesurable, toutes les personnes formées étant pareilles"
     meaning = {
-        "pass": f"Toutes les covariables sont équilibrées à ±{french(max_smd, 2)} près",
-        "warning": f"Des écarts dépassent ±{french(max_smd, 2)}, sans dépasser le double",
-        "fail": f"Au moins une covariable s’écarte de plus de ±{french(2 * max_smd, 2)}",
-        "non concluant": "Les effectifs ne permettent pas de conclure sur l’équilibre",
+        "pass": f"Toutes les caractéristiques se ressemblent à ±{french(max_smd, 2)} près",
+        "warning": "Toutes les caractéristiques se ressemblent à "
+        f"±{french(2 * max_smd, 2)} près, mais pas toutes à ±{french(max_smd, 2)}",
+        "fail": f"Au moins une caractéristique diffère de plus de ±{french(2 * max_smd, 2)}",
+        "non concluant": "Les effectifs ne permettent pas de conclure sur la ressemblance",
     }[verdict]
-    sentence = f"{meaning}\u202f; la moins bien équilibrée est «\u202f{name}\u202f» ({span})."
+    sentence = f"{meaning}\u202f; la moins ressemblante est «\u202f{name}\u202f» ({span})."
     return Verdicts.single("équilibre", gap, max_smd, verdict, sentence)
+
+
+def _codes(covariate: str, level: str) -> str:
+    return f"{covariate} ({level})" if level else covariate
 
 
 def _judge(gap: float, error: float, bound: float) -> Verdict:
@@ -82,9 +98,9 @@ def support_verdict(design: Design, min_support: float) -> Verdicts:
         raise InputError(f"min_support={min_support} must lie between 0 and 1")
     share = design.supported_share
     verdict: Verdict = "pass" if share >= min_support else "fail"
-    title = "" if verdict == "pass" else "\u202f; l’effet ne vaut que pour eux"
+    title = "" if verdict == "pass" else "\u202f; l’effet ne vaut que pour elles"
     sentence = (
-        f"{percent(share)} des traités ont au moins un témoin comparable "
+        f"{percent(share)} des personnes formées ont au moins une personne semblable "
         f"(seuil\u202f: {percent(min_support, 0)}){title}."
     )
     return Verdicts.single("support commun", share, min_support, verdict, sentence)
@@ -97,7 +113,7 @@ def effective_size_verdict(design: Design, min_size: float) -> Verdicts:
     size = design.effective_sample_size()
     verdict: Verdict = "pass" if size >= min_size else "fail"
     sentence = (
-        f"Les témoins pondérés valent {french(size, 0)} témoins indépendants "
+        f"Les personnes semblables, pondérées, en valent {french(size, 0)} toutes différentes "
         f"(seuil\u202f: {french(min_size, 0)})."
     )
     return Verdicts.single("effectif de témoins efficace", size, min_size, verdict, sentence)

@@ -4,11 +4,13 @@ Public names
 ------------
 ``estimate(design, outcomes, *, contrast="level", reference=None, se="abadie-imbens",
 cluster=None, periods=None, level=0.95) -> Effects``
+``full_att_bounds(design, outcomes, limits=(0, 1)) -> DataFrame``
 ``Effects`` : ``table``, ``covariance(mask=None)``, ``bands(level=0.95)``, ``contrast(a, b)``,
 ``summary()``
 """
 
+from pacte_eval.effects.bounds import full_att_bounds
 from pacte_eval.effects.effects import Effects
 from pacte_eval.effects.estimation import estimate
 
-__all__ = ["Effects", "estimate"]
+__all__ = ["Effects", "estimate", "full_att_bounds"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from IPython.display import Markdown
 
@@ -54,12 +56,8 @@ def takeaways(page: Page) -> Markdown:
         )
     verdict = reliability(page.verdict_rows()["verdict"], int(row["n_treated"]))
     effect, low, high = row["estimate"], row["ci_low"], row["ci_high"]
-    way = "supérieure" if effect >= 0 else "inférieure"
     lines = [
-        f"**{_when(month)} après l'entrée en formation, la part de personnes en emploi est {way} "
-        f"de {amount(abs(effect), 'points')} {interval(*_bounds(effect, low, high))}** à ce "
-        "qu'elle aurait été si les mêmes personnes étaient restées en attente"
-        f"{THIN}: {percent(row['treated_mean'])} contre {percent(row['control_mean'])}.",
+        _headline(row, month),
         f"**En nombre de personnes en emploi**{FIXED}: {per_hundred(effect, low, high)}.",
         f"**Précision.** Compte tenu du hasard, {interval_in_words(low, high)}.",
         f"**Fiabilité{FIXED}: {verdict}.** {verdict.words}",
@@ -199,6 +197,26 @@ def persons_takeaways(page: Page) -> Markdown:
 def verdict_legend() -> Markdown:
     """What the icons of verdicts mean."""
     return Markdown("Lecture des verdicts\u00a0: " + ", ".join(VERDICTS.values()) + ".")
+
+
+def _headline(row: dict[str, Any], month: int | str) -> str:
+    """The effect in one sentence; one that contains zero is not told as a rise or a fall."""
+    effect, low, high = row["estimate"], row["ci_low"], row["ci_high"]
+    treated, control = percent(row["treated_mean"]), percent(row["control_mean"])
+    if low <= 0 <= high:
+        return (
+            f"{_when(month)} après l'entrée en formation, {treated} des personnes formées sont en "
+            f"emploi, contre {control} si elles étaient restées en attente{FIXED}: **un écart de "
+            f"{amount(effect, 'points', sign=True)} {interval(low, high)}, que le hasard suffit à "
+            "expliquer**."
+        )
+    way = "supérieure" if effect > 0 else "inférieure"
+    return (
+        f"**{_when(month)} après l'entrée en formation, la part de personnes en emploi est {way} "
+        f"de {amount(abs(effect), 'points')} {interval(*_bounds(effect, low, high))}** à ce "
+        "qu'elle aurait été si les mêmes personnes étaient restées en attente"
+        f"{FIXED}: {treated} contre {control}."
+    )
 
 
 def _supported(support: pd.Series, minimum: float) -> str:

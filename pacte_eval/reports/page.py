@@ -22,11 +22,8 @@ from pacte_eval.definitions.study import StudyDefinition
 from pacte_eval.definitions.vocabulary import OUTCOMES
 from pacte_eval.figures import (
     describe_effect_path,
-    describe_flow_chart,
-    describe_forest,
     describe_levels_path,
     describe_love_plot,
-    describe_overlap_plot,
     effect_path,
     flow_chart,
     forest,
@@ -54,6 +51,7 @@ VERDICTS = {
     "non concluant": "– non concluant",
     "non testable": "– non testable",
 }
+KINDS = ("region", "public", "territoire")
 MOST_DIFFERENT = 30
 
 
@@ -207,6 +205,33 @@ class Page:
             lines.append(f"| {escape_markdown(OUTCOMES[outcome])} | {' | '.join(cells)} |")
         return Markdown("\n".join(lines) + "\n")
 
+    def bounds_table(self) -> Markdown:
+        """The effect on all the treated, and without caliper, at the horizons."""
+        return Markdown(
+            markdown_table(
+                self._here("bounds"),
+                ["month", "estimate", "bounds", "without_caliper"],
+                titles={"month": "Mois", "estimate": "Comparables", "bounds": "Toutes, entre"},
+                formats={
+                    "estimate": lambda value: amount(value, "points", sign=True),
+                    "without_caliper": lambda value: amount(value, "points", sign=True),
+                },
+                composed={"bounds": (("low", "high"), interval)},
+            )
+        )
+
+    def lost_table(self) -> Markdown:
+        """The characteristics in which the treated left out differ most from those kept."""
+        table = self._here("lost")
+        frame = table.frame
+        gap = (frame["mean_lost"] - frame["mean_kept"]).abs() / frame["mean_kept"].clip(lower=0.05)
+        names = frame.loc[gap.sort_values(ascending=False, kind="stable").index[:10], "covariate"]
+        return Markdown(
+            markdown_table(
+                table.select(covariate=names.tolist()), ["label", "mean_kept", "mean_lost"]
+            )
+        )
+
     def truth_table(self) -> Markdown:
         """Estimates beside the planted truth, at the horizons."""
         table = self._here("truth").select(month=list(self.study.horizons))
@@ -286,14 +311,19 @@ class Page:
 
     def cells_table(self) -> Markdown:
         """The primary effect in every cell."""
-        lines = ["| Population | Personnes formées | Effet |", "|:---|---:|---:|"]
-        for row in self._cells.frame.to_dict("records"):
+        lines = [
+            "| Population | Personnes formées | Effet | Plus petit effet décelable |",
+            "|:---|---:|---:|---:|",
+        ]
+        for row in self._cells_in_order():
             at = self._at_primary(row["cell"])
-            effect, count = "n.c.", "n.c."
+            effect, count, smallest = "n.c.", "n.c.", "n.c."
             if pd.notna(at["estimate"]):
                 effect = points_with_interval(at["estimate"], at["ci_low"], at["ci_high"])
                 count = number(at["n_treated"])
-            lines.append(f"| {escape_markdown(row['label'])} | {count} | {effect} |")
+                smallest = amount(self._smallest(row["cell"]), "points")
+            label = escape_markdown(row["label"])
+            lines.append(f"| {label} | {count} | {effect} | {smallest} |")
         return Markdown("\n".join(lines) + "\n")
 
     def benchmark_table(self) -> Markdown:
@@ -325,10 +355,7 @@ class Page:
         words = {
             "effects": lambda: describe_effect_path(self.effects().frame),
             "levels": lambda: describe_levels_path(self.effects().frame),
-            "flow": lambda: describe_flow_chart(self.results.table("flow").frame, self._arms),
             "balance": lambda: describe_love_plot(self._most_different()),
-            "overlap": lambda: describe_overlap_plot(self._here("overlap", design=LEVEL).frame),
-            "cells": lambda: describe_forest(self._cell_rows()),
         }[figure]()
         return Markdown(f"*Lecture.* {escape_markdown(words)}")
 
@@ -375,12 +402,24 @@ class Page:
         order = frame["smd_before"].abs().sort_values(ascending=False, kind="stable").index
         return frame.loc[order[:MOST_DIFFERENT]]
 
+    def _cells_in_order(self) -> list[dict[Any, Any]]:
+        """The whole study, then publics, then territories, each by name."""
+        frame = self._cells.frame.sort_values("label", kind="stable")
+        ranked = frame.sort_values("kind", key=lambda kinds: kinds.map(KINDS.index), kind="stable")
+        return ranked.to_dict("records")
+
     def _cell_rows(self) -> pd.DataFrame:
         rows = [
             {"label": row["label"], **self._at_primary(row["cell"])}
-            for row in self._cells.frame.to_dict("records")
+            for row in self._cells_in_order()
         ]
         return pd.DataFrame(rows)
+
+    def _smallest(self, cell: str) -> float:
+        support = self.results.table("support").select(
+            cell=cell, comparison=self.study.primary.comparison, design=LEVEL
+        )
+        return float(support.frame["minimum_detectable_effect"].iloc[0])
 
     def _at_primary(self, cell: str) -> dict[str, float]:
         table = self.effects(cell=cell).select(month=self.study.primary.month)

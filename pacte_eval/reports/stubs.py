@@ -97,17 +97,23 @@ def stubs_of(project: Path, folder: Path) -> list[Stub]:
                 banner=BANNERS.get(results.nature, ""),
                 results=folder,
                 cell=str(row["cell"]),
-                parts=_parts(results, whole),
+                parts=_parts(results, str(row["cell"])),
             )
         )
     return sorted(stubs, key=lambda stub: (stub.cell != WHOLE, stub.path))
 
 
-def _parts(results: ResultSet, whole: bool) -> tuple[str, ...]:
+def _parts(results: ResultSet, cell: str) -> tuple[str, ...]:
+    """The parts of a page: some are there only where the cell has rows for them."""
     if "persons.yml" in results.definitions:
         return ("personnes",)
-    truth = ("verite",) if "truth" in results.tables else ()
-    return ("etude" if whole else "cellule", *truth, "annexes")
+    optional = {"bounds": "hors-support", "truth": "verite"}
+    present = [
+        part
+        for table, part in optional.items()
+        if table in results.tables and len(results.table(table).select(cell=cell))
+    ]
+    return ("etude" if cell == WHOLE else "cellule", *present, "annexes")
 
 
 def write_stubs(project: Path, folders: list[Path] | None = None) -> list[Path]:

@@ -131,6 +131,12 @@ SUPPORT = Schema(
             "Taille efficace du groupe de comparaison",
             note="Nombre de personnes de même poids qui donneraient la même précision.",
         ),
+        Column(
+            "minimum_detectable_effect",
+            "number",
+            "Plus petit effet décelable",
+            note="Sur un taux, avec une puissance de 80 % et un risque de 5 %.",
+        ),
         Column("caliper", "number", "Distance maximale admise", note="Sur le score."),
         Column("n_outside_caliper", "integer", "Sans semblable assez proche", "personnes"),
         Column("n_without_control", "integer", "Sans personne de même strate", "personnes"),
@@ -258,6 +264,53 @@ WINDOWS = Schema(
     persons=(Persons("n_treated"),),
 )
 
+BOUNDS = Schema(
+    name="bounds",
+    title="Effet sur toutes les personnes formées, comparables ou non",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        _OUTCOME,
+        _MONTH,
+        Column("estimate", "number", "Effet sur les personnes comparables"),
+        Column("low", "number", "Effet sur toutes, au moins"),
+        Column("high", "number", "Effet sur toutes, au plus"),
+        Column("without_caliper", "number", "Effet sans distance maximale"),
+        Column("without_caliper_se", "number", "Erreur type, sans distance maximale"),
+        Column("lost_mean", "number", "Moyenne des personnes sans semblable"),
+        _TREATED,
+        Column("n_lost", "integer", "Personnes formées sans semblable", "personnes"),
+    ),
+    key=("cell", "comparison", "outcome", "month"),
+    persons=(Persons("n_treated"), Persons("n_lost"), Persons("n_lost", share="lost_mean")),
+)
+
+LOST = Schema(
+    name="lost",
+    title="Personnes formées comparables et personnes formées sans semblable",
+    columns=(
+        _CELL,
+        _COMPARISON,
+        Column("covariate", "text", "Caractéristique"),
+        Column("label", "text", "Libellé"),
+        Column("variable", "text", "Variable", note="Pour une modalité."),
+        Column("mean_kept", "number", "Comparables"),
+        Column("mean_lost", "number", "Sans semblable"),
+        Column("n_kept", "integer", "Personnes comparables", "personnes"),
+        Column("n_lost", "integer", "Personnes sans semblable", "personnes"),
+    ),
+    key=("cell", "comparison", "covariate"),
+    shown=("label", "variable"),
+    persons=(
+        Persons("n_kept"),
+        Persons("n_lost"),
+        Persons("n_kept", share="mean_kept"),
+        Persons("n_lost", share="mean_lost"),
+    ),
+    group=("cell", "comparison", "covariate"),
+    partition=("cell", "comparison", "variable"),
+)
+
 TRUTH = Schema(
     name="truth",
     title="Effet estimé et vérité plantée dans les données synthétiques",
@@ -318,6 +371,8 @@ SCHEMAS: dict[str, Schema] = {
         EFFECTS,
         VERDICTS,
         WINDOWS,
+        BOUNDS,
+        LOST,
         TRUTH,
         BENCHMARK,
         CELLS,

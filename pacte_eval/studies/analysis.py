@@ -6,31 +6,34 @@ from its reference window onward. Both are fixed before any outcome after entry 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pandas as pd
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.cohorts.build import TRAINED_SINCE
 from pacte_eval.definitions.study import ComparisonDefinition, StudyDefinition
-from pacte_eval.definitions.vocabulary import LEVELS
+from pacte_eval.definitions.vocabulary import level_label
 from pacte_eval.designs import Design
 from pacte_eval.designs.nearest import NO_CONTROL, TOO_FAR
 from pacte_eval.diagnostics import (
     balance_verdict,
     effective_size_verdict,
+    minimum_detectable_effect,
     placebo_verdict,
     support_verdict,
 )
-from pacte_eval.effects import Effects, estimate
+from pacte_eval.effects import Effects, estimate, full_att_bounds
 from pacte_eval.frames import Comparison
 from pacte_eval.studies.cells import Cell
-from pacte_eval.studies.designs import named_design, without_history_from
+from pacte_eval.studies.designs import named_design, pool_rare_levels, without_history_from
 
 Period = int | str
 LEVEL, DIFFERENCE = "niveau", "différence"
 UNITS = {"part": "points"}
+HALF = 0.5  # the largest standard deviation of a share
 
 
 @dataclass
@@ -66,6 +69,7 @@ class Analysis:
     def run(self, comparison: Comparison, cell: Cell, findings: Findings) -> Design:
         """Analyse one cell and return its level design."""
         estimator = self.study.estimators.main
+        comparison = pool_rare_levels(comparison, keep=estimator.exact)
         level = named_design(estimator, comparison).fit(comparison)
         start = self.study.difference.reference[0]
         reduced = without_history_from(
@@ -80,6 +84,8 @@ class Analysis:
             findings.add("support", _support(design), **labelled)
         primary = self._level_effects(level, place, findings)
         self._difference_effects(difference, comparison, place, findings)
+        if level.n_treated < int(comparison.treated.sum()):
+            self._beyond_support(level, comparison, place, findings)
         self._verdicts(level, primary, place, findings)
         return level
 
@@ -129,6 +135,40 @@ class Analysis:
             )
             reference_label = "symétrique" if window == "symmetric" else _window(window)
             findings.add("windows", _dated(rows), outcome=name, reference=reference_label, **place)
+
+    def _beyond_support(
+        self, design: Design, comparison: Comparison, place: dict[str, str], findings: Findings
+    ) -> None:
+        """Who has no match, bounds for everyone, and the main estimator without caliper."""
+        outcome = self.cohort.outcomes[self.study.primary.outcome]
+        estimator = self.study.estimators.main.model_copy(update={"caliper": None})
+        wider = estimate(
+            named_design(estimator, comparison).fit(comparison), outcome, cluster="person"
+        )
+        bare = wider.table.set_index("month")
+        if outcome.measure == "part":
+            bounds = full_att_bounds(design, outcome)
+            bounds["without_caliper"] = bounds["month"].map(bare["estimate"])
+            bounds["without_caliper_se"] = bounds["month"].map(bare["se"])
+            kept = bounds[bounds["month"].isin(self.study.horizons)]
+            findings.add("bounds", kept, outcome=outcome.name, n_treated=design.n_treated, **place)
+        findings.add("lost", self._lost(design), **place)
+
+    def _lost(self, design: Design) -> pd.DataFrame:
+        kept = design.support["kept"].to_numpy()
+        covariates = design.comparison.covariates[design.comparison.treated]
+        rows = [
+            {
+                "covariate": name if level is None else f"{name}[{level}]",
+                "label": self._label(name, None if level == "oui" else level),
+                "variable": None if level is None else name,
+                "mean_kept": values[kept].mean(),
+                "mean_lost": values[~kept].mean(),
+            }
+            for name in covariates.columns
+            for level, values in _columns_of(covariates[name])
+        ]
+        return pd.DataFrame(rows).assign(n_kept=int(kept.sum()), n_lost=int((~kept).sum()))
 
     def _difference(self, design: Design, name: str, window: Sequence[Period]) -> Effects:
         return estimate(
@@ -201,11 +241,14 @@ class Analysis:
             }
         )
 
+    def _name(self, covariate: str, level: str) -> str:
+        return self._label(covariate, level if level not in ("", "oui") else None)
+
     def _label(self, covariate: str, level: str | None) -> str:
         if covariate == "score":
             return "Score de propension"
         label = self.cohort.covariate_labels[covariate]
-        return label if level is None else f"{label}\u00a0: {LEVELS.get(level, level)}"
+        return label if level is None else f"{label}\u00a0: {level_label(covariate, level)}"
 
     def _verdicts(
         self, design: Design, effects: Effects, place: dict[str, str], findings: Findings
@@ -213,7 +256,7 @@ class Analysis:
         thresholds = self.study.thresholds
         verdicts = [
             support_verdict(design, thresholds.min_support),
-            balance_verdict(design, thresholds.max_smd),
+            balance_verdict(design, thresholds.max_smd, self._name),
             effective_size_verdict(design, thresholds.min_effective_size),
         ]
         if self.held_out:
@@ -235,10 +278,21 @@ def _support(design: Design) -> pd.DataFrame:
             "n_control": [int((~treated).sum())],
             "n_control_used": [design.n_control],
             "effective_sample_size": [design.effective_sample_size()],
+            "minimum_detectable_effect": [minimum_detectable_effect(design, HALF)],
             "n_outside_caliper": [int(reasons.get(TOO_FAR, 0))],
             "n_without_control": [int(reasons.get(NO_CONTROL, 0))],
         }
     )
+
+
+def _columns_of(values: pd.Series) -> Iterator[tuple[str | None, np.ndarray]]:
+    """A number as it is, or whether a factor takes each of its levels but «non»."""
+    if pd.api.types.is_numeric_dtype(values):
+        yield None, values.to_numpy(dtype=float)
+        return
+    for level in sorted(values.astype(str).unique()):
+        if level != "non":
+            yield level, (values.astype(str) == level).to_numpy(dtype=float)
 
 
 def _overlap(design: Design) -> pd.DataFrame:

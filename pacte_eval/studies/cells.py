@@ -35,12 +35,10 @@ class Cell:
         return comparison.subset(inside)
 
 
-def cells_of(
-    publics: Sequence[PublicDefinition], territories: Sequence[Territory], whole: str
-) -> list[Cell]:
+def cells_of(publics: Sequence[PublicDefinition], territories: Sequence[Territory]) -> list[Cell]:
     """The whole population, the publics, then the territories."""
     return [
-        Cell(WHOLE, "region", whole),
+        Cell(WHOLE, "region", "Ensemble des personnes étudiées"),
         *(Cell(public.id, "public", public.label, public.id) for public in publics),
         *(Cell(zone.id, "territoire", zone.name, zone.zoning, zone.code) for zone in territories),
     ]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
 
 from pacte_eval.definitions.study import EstimatorDefinition, ScoreDefinition
 from pacte_eval.designs import Logit, NearestNeighbour
 from pacte_eval.frames import Comparison
 
 Period = int | str
+FEWEST = 5
+RARE = "modalités rares"
 
 
 def named_design(estimator: EstimatorDefinition, comparison: Comparison) -> NearestNeighbour:
@@ -28,8 +34,32 @@ def named_design(estimator: EstimatorDefinition, comparison: Comparison) -> Near
         caliper=estimator.caliper,
         exact=estimator.exact,
         ties=estimator.ties,
+        tie_tolerance=estimator.tie_tolerance,
         seed=estimator.seed,
     )
+
+
+def pool_rare_levels(comparison: Comparison, keep: Sequence[str]) -> Comparison:
+    """The comparison with the rare levels of each factor put together, so that a score exists.
+
+    A level with fewer than five units in an arm becomes «modalités rares»; where these are still
+    fewer than five together, they join the most frequent level. The factors of `keep`, matched
+    exactly, stay as they are.
+    """
+    pooled = {
+        name: _pooled(comparison.covariates[name].astype(str), comparison.treated)
+        for name in comparison.covariates.columns
+        if name not in keep and not pd.api.types.is_numeric_dtype(comparison.covariates[name])
+    }
+    return replace(comparison, covariates=comparison.covariates.assign(**pooled))
+
+
+def _pooled(values: pd.Series, treated: np.ndarray) -> pd.Series:
+    counts = pd.crosstab(values, treated).min(axis=1)
+    rare = counts.index[counts < FEWEST]
+    gathered = values.where(~values.isin(rare), RARE)
+    lone = pd.crosstab(gathered, treated).min(axis=1).get(RARE, FEWEST) < FEWEST
+    return gathered.replace(RARE, str(counts.idxmax())) if lone else gathered
 
 
 def without_history_from(

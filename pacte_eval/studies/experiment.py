@@ -49,14 +49,20 @@ def _raw(
     ]
     return {
         "estimate": float(np.nanmean(values[0]) - np.nanmean(values[1])),
-        "se": neyman(values[0], values[1]),
-        "se_kind": "Neyman",
+        "se": pooled_error(values[0], values[1]),
+        "se_kind": "Variance commune aux deux groupes",
         "n_treated": int(np.isfinite(values[0]).sum()),
         "n_control": int(np.isfinite(values[1]).sum()),
     }
 
 
-def neyman(treated: np.ndarray, control: np.ndarray) -> float:
-    """Neyman's standard error of a difference of two means, missing values left out."""
+def pooled_error(treated: np.ndarray, control: np.ndarray) -> float:
+    """Standard error of a difference of two means with one variance for both arms.
+
+    It is the one that least squares on the treatment gives, and that Dehejia and Wahba (1999)
+    print beside their experimental estimate. Missing values are left out.
+    """
     arms = [values[np.isfinite(values)] for values in (treated, control)]
-    return float(np.sqrt(sum(np.var(arm, ddof=1) / len(arm) for arm in arms)))
+    freedom = sum(len(arm) - 1 for arm in arms)
+    variance = sum(np.var(arm, ddof=1) * (len(arm) - 1) for arm in arms) / freedom
+    return float(np.sqrt(variance * sum(1 / len(arm) for arm in arms)))

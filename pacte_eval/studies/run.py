@@ -21,11 +21,12 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
 from pacte_eval.results.provenance import provenance
 from pacte_eval.results.schemas import SCHEMAS
-from pacte_eval.studies.analysis import Analysis, Findings
-from pacte_eval.studies.cells import Cell, cells_of
+from pacte_eval.studies.analysis import LEVEL, Analysis, Findings
+from pacte_eval.studies.cells import WHOLE, Cell, cells_of
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.truth import beside_truth
 from pacte_eval.tables.fingerprint import fingerprint_of
@@ -85,14 +86,21 @@ def run_study(
     for asked in study.comparisons:
         analysis = Analysis(study, data.cohort, asked, data.held_out)
         comparison = data.cohort.compare(asked.treated, asked.control)
-        for cell in _cells(project, study, data.cohort):
+        for cell in _cells(project, study):
             progress(f"{asked.id}: {cell.label}")
             restricted = cell.of(comparison)
             treated = 0 if restricted is None else int(restricted.treated.sum())
             _describe(findings, cell, treated)
             if restricted is None or treated < Profile().min_persons:
                 continue
-            design = analysis.run(restricted, cell, findings)
+            try:
+                design = analysis.run(restricted, cell, findings)
+            except InputError as error:
+                if cell.id == WHOLE:
+                    raise
+                progress(f"{asked.id}: {cell.label}: no design could be fitted ({error})")
+                _describe_failure(findings, asked.id, cell, treated)
+                continue
             if data.source is not None and data.nature == "synthetic":
                 beside_truth(data.source, data.cohort, analysis, design, cell, findings)
     if study.experiment is not None:
@@ -175,10 +183,10 @@ def _refuse_confidential(nature: Nature, where: str) -> None:
         )
 
 
-def _cells(project: Project, study: StudyDefinition, cohort: Cohort) -> list[Cell]:
+def _cells(project: Project, study: StudyDefinition) -> list[Cell]:
     publics = [project.public(identifier) for identifier in study.subgroups.publics]
     territories = [territory(identifier) for identifier in study.subgroups.territories]
-    return cells_of(publics, territories, cohort.label)
+    return cells_of(publics, territories)
 
 
 def _describe(findings: Findings, cell: Cell, treated: int) -> None:
@@ -193,6 +201,25 @@ def _describe(findings: Findings, cell: Cell, treated: int) -> None:
                 "reliable": [Profile().reliable(treated)],
             }
         ),
+    )
+
+
+def _describe_failure(findings: Findings, comparison: str, cell: Cell, treated: int) -> None:
+    """Say in the verdicts that a cell has no estimate; its page then says so."""
+    verdict = Verdicts.single(
+        "plan de comparaison",
+        float("nan"),
+        float("nan"),
+        "fail",
+        "Trop peu de personnes semblables pour construire une comparaison dans cette population.",
+    )
+    findings.add(
+        "verdicts",
+        verdict.table,
+        cell=cell.id,
+        comparison=comparison,
+        design=LEVEL,
+        n_treated=treated,
     )
 
 

@@ -2,8 +2,8 @@
 
 A run of months in a job starts on some day of its first month and ends before the last day of the
 month that follows it. Fixed-term and agency runs are cut into contracts that follow each other
-within a month, so that no end of month falls between two. Short jobs that cover no end of month come
-on top.
+within a month, so that no end of month falls between two. Short jobs that cover no end of month
+come on top.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ PATHS: dict[str, dict[int, float]] = {
     "adaptation_au_poste": {0: 0, 3: 30, 6: 32, 12: 22, 24: 15, 36: 12},
     "pre_qualification": {0: 0, 3: -8, 6: -7, 12: -2, 24: 2, 36: 2},
     "creation_entreprise": {0: 0, 3: 2, 12: 3, 24: 3, 36: 3},
-    "mobilisation": {0: 0, 3: -12, 6: -15, 12: -10, 24: 0, 36: 0},
+    "mobilisation": {0: 0, 3: -8, 6: -11, 9: -11, 12: -9, 24: 0, 36: 0},
 }
 """Effect of entering, in points, by months since entry; a smooth monotone curve between them."""
 
@@ -209,7 +209,7 @@ def _rates(strata: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.nd
     total = np.bincount(strata, weights * values, _STRATA)
     moments = design.T @ (mass[:, None] * design)
     coefficients = np.linalg.lstsq(moments, design.T @ total, rcond=None)[0]
-    return (design @ coefficients).clip(0.08, 1.0)
+    return (design @ coefficients).clip(0.03, 1.0)
 
 
 def _factors(mass: np.ndarray) -> np.ndarray:

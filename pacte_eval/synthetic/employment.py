@@ -12,7 +12,7 @@ import numpy as np
 from pacte_eval.synthetic.people import People
 from pacte_eval.synthetic.timeline import MONTHS, calendar_month, position
 
-_HIRE, _SEPARATION = -2.036, -3.14
+_HIRE, _SEPARATION = -2.01, -3.14
 _FRAILTY_HIRE, _FRAILTY_SEPARATION = 0.62, -0.42
 
 OUT_OF_WORK = np.exp(-0.02 * np.minimum(np.arange(MONTHS + 1), 18))
@@ -70,7 +70,7 @@ def hiring_rate(people: People) -> np.ndarray:
         - 0.27 * people.qpv
         - 0.5 * people.disability
         - 0.5 * people.unqualified
-        - 0.1 * people.rsa
+        - 0.3 * people.rsa
         - 0.08 * people.lone_parent
         - 0.08 * (people.nationality == 2)
         + np.array([-0.12, 0.0, 0.06, 0.14, 0.18])[people.diploma]

@@ -33,6 +33,9 @@ TRUTH_FROM = position("2019-01")
 SHORT_JOB = 0.05
 """Monthly probability, without a job, of one so short that it covers no end of month."""
 
+_SECOND_GAINS_FROM = 12
+"""A second entry changes nothing before: at 36 months, effects of the first are still its own."""
+
 _INNOVATION = math.sqrt(1.0 - PERSISTENCE**2)
 _OLDEST = 62
 
@@ -63,9 +66,9 @@ class Lives(NamedTuple):
 class Rules(NamedTuple):
     """What is the same for all: calendars, the hazard of entry, planted effects.
 
-    `gain` and `loss` hold probabilities, shape (objectives, strata, months since entry): of being in
-    a job when one would not have been, and the reverse. `uncertified` multiplies the gain of a person
-    who would certify and is denied the certificate.
+    `gain` and `loss` hold probabilities, shape (objectives, strata, months since entry): of being
+    in a job when one would not have been, and the reverse. `uncertified` multiplies the gain of a
+    person who would certify and is denied the certificate.
     """
 
     hire: np.ndarray
@@ -88,8 +91,7 @@ class Rules(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a world changes: entries blocked from one month to another, one forced, a certificate
-    withheld. `NEVER` stands for no month."""
+    """What a world changes: entries blocked in some months, one forced, a certificate withheld."""
 
     blocked_from: int
     blocked_to: int
@@ -97,13 +99,13 @@ class Plan(NamedTuple):
     withheld: bool
 
 
-@njit(cache=True)
+@njit
 def age_band(age: int) -> int:
     """0 under 26, 1 from 26 to 49, 2 from 50 on."""
     return 0 if age < 26 else (1 if age < 50 else 2)
 
 
-@njit(cache=True)
+@njit
 def _untrained(i: int, t: int, lives: Lives, rules: Rules, base: int, since: int) -> int:
     """Employment on the last day of month `t` of a person never trained, from the month before."""
     luck = draws.uniform(lives.key[i], t, draws.HIRE)
@@ -122,7 +124,7 @@ def _untrained(i: int, t: int, lives: Lives, rules: Rules, base: int, since: int
     return int(luck >= 1.0 - math.exp(-rate))
 
 
-@njit(cache=True)
+@njit
 def _entry_odds(
     i: int, t: int, lives: Lives, rules: Rules, elapsed: int, recent: bool, worked: np.ndarray
 ) -> float:
@@ -141,7 +143,7 @@ def _entry_odds(
     )
 
 
-@njit(cache=True)
+@njit
 def _objective(i: int, t: int, lives: Lives) -> int:
     luck = draws.uniform(lives.key[i], t, draws.OBJECTIVE)
     shares = lives.objectives[i, age_band((t - lives.birth_month[i]) // 12)]
@@ -151,7 +153,7 @@ def _objective(i: int, t: int, lives: Lives) -> int:
     return objective
 
 
-@njit(cache=True)
+@njit
 def _days(i: int, t: int, lives: Lives, rules: Rules, objective: int) -> tuple[int, int]:
     """Planned and actual length in days of a training entered in month `t`."""
     key = lives.key[i]
@@ -165,7 +167,7 @@ def _days(i: int, t: int, lives: Lives, rules: Rules, objective: int) -> tuple[i
     return planned, max(int(planned * kept), 3)
 
 
-@njit(cache=True)
+@njit
 def _category(key: np.uint64, t: int, before: int, run_start: int) -> int:
     """Category of month `t`: the job held at the end of the month before, or a very short one."""
     if before == 1:
@@ -173,7 +175,7 @@ def _category(key: np.uint64, t: int, before: int, run_start: int) -> int:
     return B if draws.uniform(key, t, draws.SHORT) < SHORT_JOB else A
 
 
-@njit(cache=True)
+@njit
 def live_one(
     i: int,
     lives: Lives,
@@ -281,7 +283,7 @@ def live_one(
         now = base
         for slot in range(2):
             months = min(t - slot_month[slot], AFTER)
-            if slot_month[slot] < 0 or months == 0:
+            if slot_month[slot] < 0 or months < (1 if slot == 0 else _SECOND_GAINS_FROM):
                 continue
             innovation = draws.normal(key, t, draws.EFFECT, draws.EFFECT_PAIR)
             slot_luck[slot] = PERSISTENCE * slot_luck[slot] + _INNOVATION * innovation
@@ -304,7 +306,7 @@ def live_one(
     return n_entries, n_episodes, at_risk
 
 
-@njit(cache=True)
+@njit
 def _close(episodes: np.ndarray, count: int, start: int, end: int, category: int) -> int:
     """Write an episode unless it is empty; returns how many there are."""
     if 0 <= end < start:

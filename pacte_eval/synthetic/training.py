@@ -93,7 +93,7 @@ def objective_shares(people: People) -> np.ndarray:
             -1.08 - 0.25 * people.disability - 0.15 * people.rsa,
             -2.9 + 0.9 * young + 0.6 * (people.diploma == 0),
             -2.6 - 1.0 * young + 0.4 * high,
-            -4.4 + 2.3 * people.disability + 1.7 * people.rsa + 1.1 * people.unqualified,
+            -5.05 + 2.7 * people.disability + 2.6 * people.rsa + 1.3 * people.unqualified,
         ]
         weights = np.exp(np.column_stack(odds))
         by_age.append((weights / weights.sum(axis=1, keepdims=True)).cumsum(axis=1))

@@ -128,7 +128,7 @@ def definitions() -> dict[str, Any]:
         "target": "first entries (rank 0), all years of entry together",
         "rank": {
             0: "first entry of the person: the planted effect in full",
-            1: "the next after 24 months without an entry: gains only",
+            1: "the next after 24 months without an entry: gains only, from the twelfth month on",
             2: "any other: changes nothing more",
         },
         "paths_points": effects.PATHS,

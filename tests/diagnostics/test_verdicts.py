@@ -59,10 +59,10 @@ def test_balance_by_the_90_percent_interval(
 
 
 def test_the_gravest_covariate_is_named(monkeypatch: pytest.MonkeyPatch, design: Design) -> None:
-    row = balance(monkeypatch, design, ("a", 0.18, 0.001), ("b", 0.01, 0.09), ("c", -0.05, 0.09))
+    row = balance(monkeypatch, design, ("a", 0.18, 0.001), ("b", 0.01, 0.2), ("c", -0.05, 0.2))
     assert row["verdict"] == "non concluant"
     assert row["value"] == -0.05
-    assert "«\u202fc\u202f» (écart standardisé −0,050 [−0,198\u202f; 0,098])" in row["sentence"]
+    assert "«\u202fc\u202f» (écart standardisé −0,050 [−0,379\u202f; 0,279])" in row["sentence"]
 
 
 def test_balance_of_a_real_design(design: Design) -> None:
@@ -75,7 +75,7 @@ def test_support(design: Design) -> None:
     row = support_verdict(design, 0.8).table.iloc[0]
     assert row["verdict"] == "pass"
     assert row["sentence"] == (
-        "99,5\u202f% des traités ont au moins un témoin comparable (seuil\u202f: 80\u202f%)."
+        "99,5\u202f% des personnes formées ont au moins une personne semblable (seuil\u202f: 80\u202f%)."
     )
     assert support_verdict(design, 1.0).table["verdict"].iloc[0] == "fail"
 

@@ -1,13 +1,13 @@
-"""Known truth, small: bias and coverage with Monte Carlo bounds wide enough for a few hundred draws.
+"""Known truth, small: bias and coverage with Monte Carlo bounds for a few hundred replications.
 
-The same data-generating processes run 2,000 times in `benchmarks/coverage/nearest_neighbour.py`.
-With 200 replications the Monte Carlo error of a coverage of 95 % is 1.5 points: bounds are three
-of them.
+Like processes run 2,000 times in `benchmarks/coverage/nearest_neighbour.py`. Over 200 replications
+the Monte Carlo error of a coverage of 95 % is 1.5 points and that of a standard deviation 5 %
+(10 % where forty people carry it): bounds are about three of them.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,22 +21,36 @@ from pacte_eval.frames import Comparison
 REPLICATIONS = 200
 
 
-def run(draw: Any, design: NearestNeighbour, **options: Any) -> tuple[float, float, float]:
-    """Bias in Monte Carlo errors, ratio of mean to true error, and coverage."""
+class Result(NamedTuple):
+    """Bias in Monte Carlo errors, announced and true error, and coverage at 95 %."""
+
+    bias: float
+    announced: float
+    true: float
+    coverage: float
+
+
+def run(draw: Any, design: NearestNeighbour, *options: dict[str, Any]) -> list[Result]:
+    """One result for each way of computing the standard error."""
     random = np.random.default_rng(42)
     gaps, errors = [], []
     for _ in range(REPLICATIONS):
         comparison, outcome, truth = draw(random)
-        row: Any = estimate(design.fit(comparison), outcome, **options).table.iloc[0]
-        gaps.append(row["estimate"] - truth)
-        errors.append(row["se"])
-    gap, error = np.array(gaps), np.array(errors)
+        fitted = design.fit(comparison)
+        rows: Any = [estimate(fitted, outcome, **option).table.iloc[0] for option in options]
+        gaps.append(rows[0]["estimate"] - truth)
+        errors.append([row["se"] for row in rows])
+    gap = np.array(gaps)
     spread = gap.std(ddof=1)
-    return (
-        gap.mean() / (spread / np.sqrt(REPLICATIONS)),
-        np.sqrt((error**2).mean()) / spread,
-        float((np.abs(gap) <= 1.96 * error).mean()),
-    )
+    return [
+        Result(
+            bias=gap.mean() / (spread / np.sqrt(REPLICATIONS)),
+            announced=float(np.sqrt((error**2).mean())),
+            true=float(spread),
+            coverage=float((np.abs(gap) <= 1.96 * error).mean()),
+        )
+        for error in np.array(errors).T
+    ]
 
 
 def cross_section(random: np.random.Generator) -> tuple[Comparison, np.ndarray, float]:
@@ -62,26 +76,31 @@ def standing_controls(random: np.random.Generator) -> tuple[Comparison, np.ndarr
     return comparison, outcome, 1.0
 
 
-def test_the_score_s_own_error_is_accounted_for_in_2016() -> None:
-    design = NearestNeighbour(neighbours=2)
-    bias, ratio, coverage = run(cross_section, design, se="abadie-imbens-2016")
-    assert abs(bias) < 3
-    assert ratio == pytest.approx(1, abs=0.15)
-    assert 0.905 <= coverage <= 0.995
-    assert run(cross_section, design)[1] > 1.15
+def test_the_error_of_the_score_is_accounted_for_in_2016() -> None:
+    found, without = run(
+        cross_section, NearestNeighbour(neighbours=2), {"se": "abadie-imbens-2016"}, {}
+    )
+    assert abs(found.bias) < 3
+    assert found.announced == pytest.approx(found.true, rel=0.15)
+    assert 0.905 <= found.coverage <= 0.995
+    assert without.announced > 1.15 * found.announced
 
 
-def test_caliper_and_bands_of_exact_cells() -> None:
-    bias, ratio, coverage = run(cross_section, NearestNeighbour(caliper=0.2))
-    assert abs(bias) < 3
-    assert ratio > 1
-    assert coverage >= 0.905
+def test_a_caliper_is_conservative_when_the_score_is_estimated() -> None:
+    (found,) = run(cross_section, NearestNeighbour(caliper=0.2), {})
+    assert abs(found.bias) < 3
+    assert found.announced > 0.9 * found.true
+    assert found.coverage >= 0.905
 
 
 def test_controls_reused_across_risk_sets_need_clusters() -> None:
-    design = NearestNeighbour(neighbours=3, exact=["month"])
-    bias, ratio, coverage = run(standing_controls, design)
-    assert abs(bias) < 3.5
-    assert ratio == pytest.approx(1, abs=0.15)
-    assert 0.905 <= coverage <= 0.995
-    assert run(standing_controls, design, cluster="unit")[1] < 0.85
+    found, by_unit = run(
+        standing_controls,
+        NearestNeighbour(neighbours=3, exact=["month"]),
+        {},
+        {"cluster": "unit"},
+    )
+    assert abs(found.bias) < 3.5
+    assert found.announced == pytest.approx(found.true, rel=0.3)
+    assert 0.905 <= found.coverage <= 0.995
+    assert by_unit.announced < 0.85 * found.announced

@@ -36,21 +36,13 @@ class Document:
         self.sections: list[int] = []
 
     def blocks(self, executed: list[Node]) -> list[Node]:
-        steps = (
-            self._expanded,
-            self._visible,
-            self._tabset,
-            self._callout,
-            self._numbered,
-            self._reference,
-            self._table,
-        )
-        blocks = executed
-        for step in steps:
-            if step == self._numbered:
-                blocks = self._levels(blocks)
+        blocks = tree.transform(executed, self._expanded)
+        for step in (self._visible, self._tabset, self._callout):
             blocks = tree.transform(blocks, step)
-        return blocks
+        blocks = self._levels(blocks)
+        for step in (self._numbered, self._reference, self._table):
+            blocks = tree.transform(blocks, step)
+        return list(blocks)
 
     # Cells, links, safety
 
@@ -141,9 +133,10 @@ class Document:
     def _tabset(self, node: Node) -> list[Node] | None:
         if "panel-tabset" not in tree.attributes_of(node)[1]:
             return None
+        levels = [one["c"][0] for one in node["c"][1] if one["t"] == "Header"]
         tabs: list[list[Node]] = []
         for block in node["c"][1]:
-            if block["t"] == "Header":
+            if block["t"] == "Header" and block["c"][0] == min(levels):
                 level, (identifier, classes, pairs), inlines = block["c"]
                 outside = [identifier, [*classes, "unnumbered", "unlisted"], pairs]
                 tabs.append([{"t": "Header", "c": [level, outside, inlines]}])

@@ -18,13 +18,18 @@ NAMES = {".docx": "Word", ".pdf": "PDF"}
 
 
 class HtmlWriter(Writer):
-    """Shows a page in HTML; figures are embedded, tables scroll in a region of their own."""
+    """Shows a page in HTML; figures are embedded; figures and tables scroll in a region of
+    their own where the screen is narrow."""
 
     suffix, quarto_name, first_level = ".html", "html", 2
 
     def picture(self, content: bytes, alt: str, width: float) -> Node:
         encoded = base64.b64encode(content).decode()
-        return tree.image(f"data:image/svg+xml;base64,{encoded}", alt, f"{width}pt")
+        image = tree.image(f"data:image/svg+xml;base64,{encoded}", alt, f"{width}pt")
+        region = tree.attributes(
+            "", "figure-region", role="group", tabindex="0", aria_label="Figure"
+        )
+        return tree.span([image], region)
 
     def callout(self, kind: str, title: list[Node], blocks: list[Node], folded: bool) -> list[Node]:
         self.count += 1

@@ -44,6 +44,7 @@ REFUSED = {
     "script link": ("[a](javascript:b)", r"line 5: link javascript:b"),
     "missing page": ("[a](absent.qmd)", r"line 5: linked page: absent\.qmd does not exist"),
     "image file": ("![a](b.png)", r"line 5: image file b\.png"),
+    "tabset": ("::: {.panel-tabset}\na\n:::", r"line 5: a tabset begins with a heading"),
     "condition": ('::: {.content-visible when-format="latex"}\na\n:::', r"when-format=latex"),
     "reference": ("Voir @fig-absente.", r"line 5: @fig-absente is not the label of anything"),
     "section reference": ("## A {#sec-a}\n\n@sec-a", r"line 7: @sec-a needs number-sections"),
@@ -250,6 +251,12 @@ def test_folded_callout_and_heading_as_title(render_text: RenderText) -> None:
     assert summary.text_content().strip() == "Pour aller plus loin"
     assert main.xpath(".//h2/text()") == ["Partie"]
     assert "vu ici" not in main.text_content()
+
+
+def test_headings_inside_a_tab_stay_in_it(render_text: RenderText) -> None:
+    body = "::: {.panel-tabset}\n## A\n### A bis\nun\n\n## B\ndeux\n:::"
+    panes = html.fromstring(render_text(body)).xpath("//*[contains(@class, 'tab-pane')]")
+    assert [one.xpath("h2/text() | h3/text()") for one in panes] == [["A", "A bis"], ["B"]]
 
 
 def test_rows_of_a_long_table_repeat_their_header_in_pdf(render_text: RenderText) -> None:

@@ -1,0 +1,77 @@
+"""One small synthetic population, studied and reported once for the tests of this folder."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pacte_eval.cli import main
+
+Command = Callable[..., list[str]]
+COVARIATES = ["age", "sex", "diploma", "unemployment_duration", "employment_history"]
+
+
+def pacte(*arguments: str | Path) -> list[str]:
+    """Run a command that must work; the lines it printed."""
+    written = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(written):
+        patch.setattr("sys.argv", ["pacte", *map(str, arguments), "--quiet"])
+        try:
+            main()
+        except SystemExit as exit_:
+            assert not exit_.code, exit_.code
+    return written.getvalue().splitlines()
+
+
+@pytest.fixture(scope="package")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project as `pacte init` makes it, its cohort adapted to a few thousand people."""
+    root = tmp_path_factory.mktemp("de-bout-en-bout") / "projet"
+    pacte("init", root)
+    cohort, study = root / "cohorts/entrants-2019.yml", root / "studies/certifiante-2019/study.yml"
+    declared = yaml.safe_load(cohort.read_text(encoding="utf-8"))
+    declared["covariates"] = COVARIATES
+    declared["controls"]["per_treated"] = 10
+    cohort.write_text(yaml.safe_dump(declared, allow_unicode=True), encoding="utf-8")
+    asked = yaml.safe_load(study.read_text(encoding="utf-8"))
+    asked["estimators"]["main"] |= {"neighbours": 2, "exact": ["entry_month", "unemployment_band"]}
+    study.write_text(yaml.safe_dump(asked, allow_unicode=True), encoding="utf-8")
+    pacte("simulate", "--people", "5000", "--seed", "7", "--out", root / "tables")
+    return root
+
+
+@pytest.fixture(scope="package")
+def results(project: Path) -> Path:
+    """The result set of the study on that population."""
+    (folder,) = pacte(
+        "run", "certifiante-2019", "--source", project / "tables", "--project", project
+    )
+    return Path(folder)
+
+
+@pytest.fixture(scope="package")
+def site(project: Path, results: Path) -> Path:
+    """Its pages, by the embedded renderer."""
+    pacte(
+        "report",
+        "certifiante-2019",
+        "--project",
+        project,
+        "--format",
+        "html",
+        "--renderer",
+        "embedded",
+    )
+    return project / "_site"
+
+
+@pytest.fixture(scope="package")
+def nsw(project: Path) -> Path:
+    """The result set of the study on real people."""
+    (folder,) = pacte("run", "nsw-lalonde", "--project", project)
+    return Path(folder)
