@@ -74,7 +74,7 @@ def rows() -> dict[str, Rows]:
     entrant = {"person": KEY, "start": date(2018, 10, 15), "end": None}
     waiting = [
         {"person": f"{KEY}-{i}", "start": date(2018, 10, 1), "end": date(2019, 12, 31)}
-        for i in range(4)
+        for i in range(20)
     ]
     return {
         "registrations": [entrant, *waiting],
@@ -88,7 +88,7 @@ def rows() -> dict[str, Rows]:
         ],
         "contracts": [
             {"contract": f"contrat-{i}", "person": KEY, "start": date(2017, 2, 1), "end": None}
-            for i in range(3)
+            for i in range(15)
         ],
     }
 
@@ -105,32 +105,32 @@ def plant(table: str, column: str, value: Any, count: int) -> Callable[[dict[str
 
 WRONG_ROWS = {
     "unknown code": (
-        plant("registrations", "category", VALUE, 2),
-        ["registrations.parquet", "'category'", "2 rows", "A, B, C, D, E"],
+        plant("registrations", "category", VALUE, 13),
+        ["registrations.parquet", "'category'", " 13 rows ", "A, B, C, D, E"],
     ),
     "unknown code where the column may be empty": (
         plant("trainings", "objective", VALUE, 1),
-        ["trainings.parquet", "'objective'", "1 row ", "certification"],
+        ["trainings.parquet", "'objective'", "fewer than 11 rows", "certification"],
     ),
     "end before start": (
-        plant("contracts", "end", date(2016, 1, 1), 3),
-        ["contracts.parquet", "'end'", "3 rows", "before the start"],
+        plant("contracts", "end", date(2016, 1, 1), 11),
+        ["contracts.parquet", "'end'", " 11 rows ", "before the start"],
     ),
     "pattern": (
-        plant("registrations", "commune", VALUE, 4),
-        ["registrations.parquet", "'commune'", "4 rows", "pattern"],
+        plant("registrations", "commune", VALUE, 10),
+        ["registrations.parquet", "'commune'", "fewer than 11 rows", "pattern"],
     ),
     "over the maximum": (
         plant("registrations", "children", 21, 1),
-        ["registrations.parquet", "'children'", "1 row ", "20"],
+        ["registrations.parquet", "'children'", "fewer than 11 rows", "over 20"],
     ),
     "under the minimum": (
-        plant("contracts", "monthly_pay", -1, 2),
-        ["contracts.parquet", "'monthly_pay'", "2 rows", "under 0"],
+        plant("contracts", "monthly_pay", -1, 12),
+        ["contracts.parquet", "'monthly_pay'", " 12 rows ", "under 0"],
     ),
     "empty key": (
-        plant("registrations", "person", None, 3),
-        ["registrations.parquet", "'person'", "3 rows", "requires"],
+        plant("registrations", "person", None, 14),
+        ["registrations.parquet", "'person'", " 14 rows ", "requires"],
     ),
     "empty table": (
         lambda tables: tables.update(contracts=[]),

@@ -12,7 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pacte_eval.cohorts.persons import person_covariates, person_outcomes, read_arms
+from pacte_eval.cohorts.persons import (
+    person_covariates,
+    person_outcomes,
+    person_weights,
+    read_arms,
+)
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.frames import Comparison, Outcomes
@@ -102,8 +107,7 @@ class Cohort:
         """
         rows, flow = read_arms(definition, folder)
         covariates = person_covariates(rows, definition)
-        columns = list(rows.columns)
-        weights = rows[definition.weights] if definition.weights in columns else 1.0
+        weights = person_weights(rows, definition)
         return cls(
             label=definition.label,
             units=pd.DataFrame(

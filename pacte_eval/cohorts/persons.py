@@ -7,6 +7,7 @@ the study's folder or inside an installed package.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.cohorts.covariates import UNKNOWN, Covariates
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.definitions.persons import PersonOutcome, PersonsDefinition
 from pacte_eval.frames import Outcomes
 
@@ -60,7 +61,8 @@ def person_covariates(rows: pd.DataFrame, definition: PersonsDefinition) -> Cova
     for name, item in definition.covariates.items():
         values = _column(rows, item.column, definition.id)
         if item.equals is not None:
-            made.add(name, (values == item.equals).map({True: "oui", False: "non"}), item.label)
+            flag = (values == item.equals).map({True: "oui", False: "non"})
+            made.add(name, flag.where(values.notna(), UNKNOWN), item.label)
         elif pd.api.types.is_numeric_dtype(values):
             made.add_number(name, values, item.label)
         else:
@@ -68,6 +70,13 @@ def person_covariates(rows: pd.DataFrame, definition: PersonsDefinition) -> Cova
         if item.period is not None:
             made.history[name] = (item.period, item.period)
     return made
+
+
+def person_weights(rows: pd.DataFrame, definition: PersonsDefinition) -> pd.Series | float:
+    """The declared sampling weights, 1 where none is declared."""
+    if definition.weights is None:
+        return 1.0
+    return _column(rows, definition.weights, definition.id)
 
 
 def person_outcomes(
@@ -99,7 +108,7 @@ def outcome_columns(item: PersonOutcome) -> dict[int | str, str]:
     if item.monthly is None:
         raise InputError("an outcome needs periods or monthly columns")
     months = range(item.monthly.first, item.monthly.last + 1)
-    return {month: item.monthly.columns.format(month=month) for month in months}
+    return {month: item.monthly.columns.replace("{month}", str(month)) for month in months}
 
 
 def resolve(file: str, folder: Path) -> Path:
@@ -134,7 +143,7 @@ def _read(file: str, folder: Path) -> pd.DataFrame:
         raise InputError(f"{path}: not a CSV (.csv), Parquet (.parquet) or Stata (.dta) file")
     try:
         table = readers[path.suffix](path)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, struct.error) as error:
         raise InputError(f"{path}: cannot be read as {path.suffix[1:]}") from error
     if table.empty:
         raise InputError(f"{path}: the file has no row")
@@ -156,7 +165,7 @@ def _keys(kept: pd.DataFrame, definition: PersonsDefinition, file: str, arm: str
     empty, twice = int(keys.isna().sum()), int(keys.duplicated().sum())
     if empty or twice:
         raise InputError(
-            f"{file}: column '{definition.person}': {empty} empty and {twice} repeated keys; give "
-            "one row per person"
+            f"{file}: column '{definition.person}': {counted(empty)} without a key and "
+            f"{counted(twice)} that repeat one; give one row per person"
         )
     return keys.astype(str)

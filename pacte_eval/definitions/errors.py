@@ -21,3 +21,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1)
     return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+
+
+SMALLEST_SHOWN = 11
+
+
+def counted(number: int, noun: str = "row") -> str:
+    """A number of rows as messages may say it: one under the secrecy threshold is not shown.
+
+    Returns
+    -------
+    str
+        ``"1,234 rows"``, or ``"fewer than 11 rows"``.
+    """
+    if 0 < number < SMALLEST_SHOWN:
+        return f"fewer than {SMALLEST_SHOWN} {noun}s"
+    return f"{number:,} {noun}s"

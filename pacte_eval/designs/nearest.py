@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.designs.design import Design
 from pacte_eval.designs.logit import FittedLogit, Logit
 from pacte_eval.designs.neighbours import (
@@ -201,7 +201,7 @@ def _given(score: object, comparison: Comparison) -> np.ndarray:
         raise InputError(f"score has shape {values.shape}: it needs {len(comparison)} values")
     wrong = int(np.count_nonzero(~np.isfinite(values)))
     if wrong:
-        raise InputError(f"score has {wrong} missing or infinite values")
+        raise InputError(f"score has {counted(wrong, 'value')} missing or infinite")
     return values
 
 

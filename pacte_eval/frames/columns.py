@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, counted, nearest
 
 
 def select(frame: pd.DataFrame, names: list[str], role: str) -> pd.DataFrame:
@@ -48,7 +48,8 @@ def normalise(column: pd.Series, role: str) -> pd.Series:
     missing = int(column.isna().sum())
     if missing:
         raise InputError(
-            f"{role} '{name}' has {missing} missing values: code them as a level or impute them"
+            f"{role} '{name}' has {counted(missing, 'missing value')}: code them as a level or "
+            "impute them"
         )
     if column.dtype == object:
         column = column.infer_objects()
@@ -58,7 +59,9 @@ def normalise(column: pd.Series, role: str) -> pd.Series:
         numbers = column.to_numpy(dtype=np.float64)
         infinite = int(np.count_nonzero(~np.isfinite(numbers)))
         if infinite:
-            raise InputError(f"{role} '{name}' has {infinite} infinite values: correct them")
+            raise InputError(
+                f"{role} '{name}' has {counted(infinite, 'infinite value')}: correct them"
+            )
         return pd.Series(numbers, index=column.index, name=name)
     if isinstance(column.dtype, pd.CategoricalDtype):
         factor = column.cat.remove_unused_categories()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.frames.columns import flags, normalise, select
 
 
@@ -60,7 +60,7 @@ class Comparison:
         size = len(self.unit)
         twice = int(self.unit.duplicated().sum())
         if twice:
-            raise InputError(f"{twice} units are duplicated: give one row per unit")
+            raise InputError(f"{counted(twice, 'duplicated unit')}: give one row per unit")
         treated = np.array(self.treated, dtype=bool)
         weights = np.array(self.weights, dtype=np.float64)
         cluster = np.array(self.cluster)
@@ -75,14 +75,20 @@ class Comparison:
             if length != size:
                 raise InputError(f"{name} has {length} rows where there are {size} units")
         if not treated.any():
-            raise InputError(f"no unit is treated among {size}: check the column of treatment")
+            raise InputError(
+                f"no unit is treated among {counted(size, 'unit')}: check the column of treatment"
+            )
         if treated.all():
-            raise InputError(f"no unit is a control among {size}: check the column of treatment")
+            raise InputError(
+                f"no unit is a control among {counted(size, 'unit')}: check the column of treatment"
+            )
         if not (np.isfinite(weights).all() and (weights > 0).all()):
             wrong = int(np.count_nonzero(~(np.isfinite(weights) & (weights > 0))))
-            raise InputError(f"{wrong} sampling weights are missing, infinite, zero or negative")
+            raise InputError(
+                f"{counted(wrong, 'sampling weight')} missing, infinite, zero or negative"
+            )
         if pd.isna(cluster).any():
-            raise InputError(f"cluster has {int(pd.isna(cluster).sum())} missing values")
+            raise InputError(f"cluster has {counted(int(pd.isna(cluster).sum()), 'missing value')}")
         for array in (treated, weights, cluster):
             array.setflags(write=False)
         object.__setattr__(self, "treated", treated)
@@ -138,7 +144,9 @@ class Comparison:
                 select(frame, [name], role)
         identifiers = frame.index if unit is None else pd.Index(frame[unit])
         if identifiers.hasnans:
-            raise InputError(f"{np.count_nonzero(identifiers.isna())} units have no identifier")
+            raise InputError(
+                f"{counted(int(np.count_nonzero(identifiers.isna())), 'unit')} without identifier"
+            )
         return cls(
             unit=identifiers.rename("unit"),
             covariates=select(frame, list(covariates), "covariate"),

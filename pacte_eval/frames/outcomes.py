@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, counted
 
 Period = int | str
 
@@ -64,11 +64,11 @@ class Outcomes:
             raise InputError(f"outcome '{self.name}' names a period twice")
         if units.has_duplicates:
             raise InputError(
-                f"outcome '{self.name}' has {int(units.duplicated().sum())} units twice"
+                f"outcome '{self.name}' has {counted(int(units.duplicated().sum()), 'unit')} twice"
             )
         infinite = int(np.count_nonzero(np.isinf(values)))
         if infinite:
-            raise InputError(f"outcome '{self.name}' has {infinite} infinite values")
+            raise InputError(f"outcome '{self.name}' has {counted(infinite, 'value')} infinite")
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "periods", periods)
         object.__setattr__(self, "units", units)
@@ -86,7 +86,7 @@ class Outcomes:
         position = self.units.get_indexer(units)
         absent = int(np.count_nonzero(position < 0))
         if absent:
-            raise InputError(f"outcome '{self.name}' has no row for {absent} of {len(units)} units")
+            raise InputError(f"outcome '{self.name}' has no row for {counted(absent, 'unit')}")
         return self.values[position]
 
     def __len__(self) -> int:

@@ -184,7 +184,7 @@ _OPENING = re.compile(r"^([-+:%]|\d+(?=[.)]))")
 
 def escape_markdown(text: str) -> str:
     """Text that pandoc's Markdown prints as it is, on one line, in a table cell or a paragraph."""
-    line = " ".join(str(text).split())
+    line = re.sub(r"[ \t\r\n\f\v]+", " ", str(text)).strip(" ")
     line = _SPECIAL.sub(r"\\\1", line)
     opening = _OPENING.match(line)
     if opening is None:

@@ -46,6 +46,11 @@ class Findings:
         """Append rows to a table, with constant columns such as the cell."""
         self.rows.setdefault(table, []).append(rows.assign(**constant))
 
+    def take(self, other: Findings) -> None:
+        """Append the rows of others, table by table."""
+        for table, frames in other.rows.items():
+            self.rows.setdefault(table, []).extend(frames)
+
     def frame(self, table: str) -> pd.DataFrame:
         """All the rows of a table."""
         return pd.concat(self.rows[table], ignore_index=True)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from pacte_eval.cohorts import Cohort, build_cohort
 from pacte_eval.cohorts.persons import resolve
@@ -45,6 +46,7 @@ class Data:
     fingerprint: str
     definitions: dict[str, str]
     held_out: tuple[int, ...]
+    seeds: dict[str, int]
     source: Source | None = None
 
 
@@ -82,29 +84,8 @@ def run_study(
     started = time.monotonic()
     study = project.study(identifier)
     data = _read(project, study, source, progress)
-    findings = Findings()
-    for asked in study.comparisons:
-        analysis = Analysis(study, data.cohort, asked, data.held_out)
-        comparison = data.cohort.compare(asked.treated, asked.control)
-        for cell in _cells(project, study):
-            progress(f"{asked.id}: {cell.label}")
-            restricted = cell.of(comparison)
-            treated = 0 if restricted is None else int(restricted.treated.sum())
-            _describe(findings, cell, treated)
-            if restricted is None or treated < Profile().min_persons:
-                continue
-            try:
-                design = analysis.run(restricted, cell, findings)
-            except InputError as error:
-                if cell.id == WHOLE:
-                    raise
-                progress(f"{asked.id}: {cell.label}: no design could be fitted ({error})")
-                _describe_failure(findings, asked.id, cell, treated)
-                continue
-            if data.source is not None and data.nature == "synthetic":
-                beside_truth(data.source, data.cohort, analysis, design, cell, findings)
-    if study.experiment is not None:
-        beside_experiment(data.cohort, study, findings)
+    with threadpool_limits(1, user_api="blas"):
+        findings = _analyse(project, study, data, progress)
     progress("protecting and writing tables")
     definitions = data.definitions | {
         "study.yml": _text(project, f"studies/{identifier}/study.yml")
@@ -114,7 +95,7 @@ def run_study(
         folder,
         _protected(findings, data.cohort),
         definitions=definitions,
-        provenance=provenance(definitions, data.fingerprint, {}),
+        provenance=provenance(definitions, data.fingerprint, data.seeds),
         run_log={
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - started, 1),
@@ -122,6 +103,37 @@ def run_study(
         title=study.title,
         nature=data.nature,
     )
+
+
+def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Progress) -> Findings:
+    """Every comparison in every cell; one BLAS thread, so that bytes do not depend on threads."""
+    findings = Findings()
+    for asked in study.comparisons:
+        analysis = Analysis(study, data.cohort, asked, data.held_out)
+        comparison = data.cohort.compare(asked.treated, asked.control)
+        for cell in _cells(project, study):
+            progress(f"{asked.id}: {cell.label}")
+            restricted = cell.of(comparison)
+            treated = 0 if restricted is None else int(restricted.treated.sum())
+            if asked.id == study.primary.comparison:
+                _describe(findings, cell, treated)
+            if restricted is None or treated < Profile().min_persons:
+                continue
+            found = Findings()
+            try:
+                design = analysis.run(restricted, cell, found)
+            except InputError:
+                if cell.id == WHOLE:
+                    raise
+                progress(f"{asked.id}: {cell.label}: no design could be fitted")
+                _describe_failure(findings, asked.id, cell, treated)
+                continue
+            if data.source is not None and data.nature == "synthetic":
+                beside_truth(data.source, data.cohort, analysis, design, cell, found)
+            findings.take(found)
+    if study.experiment is not None:
+        beside_experiment(data.cohort, study, findings)
+    return findings
 
 
 def _read(
@@ -144,6 +156,7 @@ def _read(
         fingerprint=fingerprint_of(_files(definition, folder)),
         definitions={"persons.yml": _text(project, f"studies/{study.id}/{study.persons}")},
         held_out=(),
+        seeds={},
     )
 
 
@@ -171,6 +184,7 @@ def _read_tables(
         fingerprint=opened.fingerprint,
         definitions={name: _text(project, path) for name, path in texts.items()},
         held_out=tuple(range(first, last + 1)),
+        seeds={"controls": definition.controls.seed},
         source=opened,
     )
 

@@ -34,7 +34,7 @@ PATHS: dict[str, dict[int, float]] = {
     "adaptation_au_poste": {0: 0, 3: 30, 6: 32, 12: 22, 24: 15, 36: 12},
     "pre_qualification": {0: 0, 3: -8, 6: -7, 12: -2, 24: 2, 36: 2},
     "creation_entreprise": {0: 0, 3: 2, 12: 3, 24: 3, 36: 3},
-    "mobilisation": {0: 0, 3: -8, 6: -11, 9: -11, 12: -9, 24: 0, 36: 0},
+    "mobilisation": {0: 0, 3: -6, 6: -8, 9: -8, 12: -6, 24: 0, 36: 0},
 }
 """Effect of entering, in points, by months since entry; a smooth monotone curve between them."""
 
@@ -170,11 +170,11 @@ def calibrate(people: People, employed: np.ndarray, entries: Entries) -> Effects
             who = twice[kept]
             if effect[k] > 0:
                 idle = at_work[who, k] * (1 - outcome[who, k])
-                rate = _rates(strata[kept], idle, weights[kept])
-                gain[number, :, k] = effect[k] * factor / rate
+                gain[number, :, k] = _flips(effect[k] * factor, idle, strata[kept], weights[kept])
             elif effect[k] < 0:
-                rate = _rates(strata[kept], outcome[who, k], weights[kept])
-                loss[number, :, k] = -effect[k] / rate
+                at_stake = outcome[who, k]
+                same = np.full(_STRATA, -effect[k])
+                loss[number, :, k] = _flips(same, at_stake, strata[kept], weights[kept])
     return Effects(gain, loss, recovery(), certify)
 
 
@@ -197,6 +197,21 @@ def _indicators() -> list[np.ndarray]:
     """For each stratum, its diploma, sex, certifying and age band."""
     shape = (len(DIPLOMA_LEVELS), 2, 2, _AGE_BANDS)
     return [axis.ravel() for axis in np.indices(shape)]
+
+
+def _flips(
+    effect: np.ndarray, months: np.ndarray, strata: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Probabilities of flipping `months` that give each stratum its effect, shape (strata,).
+
+    Where a stratum has too few months to flip, the others make up for it: the mean is kept.
+    """
+    flips = (effect / _rates(strata, months, weights)).clip(0.0, 0.95)
+    return (
+        flips
+        * np.average(effect[strata], weights=weights)
+        / np.average(flips[strata] * months, weights=weights)
+    )
 
 
 def _rates(strata: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import numpy as np
 from pacte_eval.synthetic.people import People
 from pacte_eval.synthetic.timeline import MONTHS, calendar_month, position
 
-_HIRE, _SEPARATION = -2.01, -3.14
+_HIRE, _SEPARATION = -2.014, -3.14
 _FRAILTY_HIRE, _FRAILTY_SEPARATION = 0.62, -0.42
 
 OUT_OF_WORK = np.exp(-0.02 * np.minimum(np.arange(MONTHS + 1), 18))

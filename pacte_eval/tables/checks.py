@@ -12,7 +12,7 @@ from pathlib import Path
 import ibis
 import ibis.expr.datatypes as dt
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.tables.contract import Column, columns
 
 _SPANS = {"registrations", "trainings", "contracts"}
@@ -47,8 +47,7 @@ def check_table(table: ibis.Table, name: str, path: Path) -> list[str]:
     for index, (breached, _, words) in enumerate(breaches):
         wrong = int(counts[f"breach_{index}"].item())
         if wrong:
-            plural = "rows" if wrong > 1 else "row"
-            raise InputError(f"{path}: column '{breached}': {wrong} {plural} with {words}")
+            raise InputError(f"{path}: column '{breached}': {counted(wrong)} with {words}")
     return list(expected)
 
 

@@ -227,7 +227,7 @@ def test_caliper_is_measured_over_all_units_before_cells() -> None:
         (NearestNeighbour(exact=["cel"]), "did you mean 'cell'"),
         (NearestNeighbour(exact="cell"), "must be a list"),
         (NearestNeighbour(np.zeros(3)), "needs 20 values"),
-        (NearestNeighbour(np.full(20, np.nan)), "20 missing"),
+        (NearestNeighbour(np.full(20, np.nan)), "20 values missing"),
     ],
 )
 def test_mistakes_get_one_sentence(maker: NearestNeighbour, message: str) -> None:

@@ -38,8 +38,8 @@ def test_a_vector_is_one_period_and_float32_is_kept() -> None:
     [
         ({"periods": [0]}, r"shape \(3, 2\) for 3 units and 1 periods"),
         ({"periods": [0, 0]}, "names a period twice"),
-        ({"units": pd.Index(["a", "a", "c"])}, "1 units twice"),
-        ({"values": np.full((3, 2), np.inf)}, "6 infinite values"),
+        ({"units": pd.Index(["a", "a", "c"])}, "fewer than 11 units twice"),
+        ({"values": np.full((3, 2), np.inf)}, "fewer than 11 values infinite"),
     ],
 )
 def test_mistakes_get_one_sentence(changes: dict[str, Any], message: str) -> None:
@@ -48,5 +48,5 @@ def test_mistakes_get_one_sentence(changes: dict[str, Any], message: str) -> Non
 
 
 def test_a_unit_without_row_is_refused() -> None:
-    with pytest.raises(InputError, match="no row for 1 of 2 units"):
+    with pytest.raises(InputError, match="no row for fewer than 11 units"):
         employment().aligned(pd.Index(["a", "z"]))

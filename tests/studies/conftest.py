@@ -71,7 +71,8 @@ def site(project: Path, results: Path) -> Path:
 
 
 @pytest.fixture(scope="package")
-def nsw(project: Path) -> Path:
+def nsw(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result set of the study on real people."""
-    (folder,) = pacte("run", "nsw-lalonde", "--project", project)
+    root = tmp_path_factory.mktemp("nsw")
+    (folder,) = pacte("run", "nsw-lalonde", "--project", root)
     return Path(folder)

@@ -45,7 +45,7 @@ def test_rows_are_public_and_not_synthetic(nsw: Path) -> None:
 def test_the_page_says_how_far_each_estimate_lands(nsw: Path, benchmark: pd.DataFrame) -> None:
     page = open_page(str(nsw))
     text = str(narrative.persons_takeaways(page).data).replace("\\", "")
-    assert "1\u202f794\u202f$" in text or "1\u202f794\u00a0$" in text
+    assert "**1\u202f794\u00a0$**" in text
     assert "8\u202f498" in text
     assert "L'appariement" in text
     assert "La différence de différences" in text
