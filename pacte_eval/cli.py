@@ -95,10 +95,11 @@ def simulate(
 
     check_target(out)
     say = _say(quiet)
-    say(f"drawing {people} people")
-    population = draw(people, seed, confounding=confounding, variant=variant.value)
-    say("writing tables")
-    write(population, out)
+    say(f"drawing {people:,} people")
+    population = draw(
+        people, seed, confounding=confounding, variant=variant.value, progress=_share(say, "drawn")
+    )
+    write(population, out, progress=_share(say, "written"))
     print(out)
 
 
@@ -165,6 +166,19 @@ def _say(quiet: bool) -> Callable[[str], None]:
     if quiet:
         return lambda _: None
     return lambda text: print(text, file=sys.stderr, flush=True)
+
+
+def _share(say: Callable[[str], None], done: str) -> Callable[[float], None]:
+    """Progress told by quarters."""
+    told = [0]
+
+    def tell(share: float) -> None:
+        quarter = int(4 * share)
+        if quarter > told[0]:
+            told[0] = quarter
+            say(f"{25 * quarter} % {done}")
+
+    return tell
 
 
 def main() -> None:

@@ -51,8 +51,9 @@ def test_estimates_are_within_three_errors_of_the_truth(
 ) -> None:
     seed, folder, cohort, design, effects = analysed
     kept = pd.Index(design.support.loc[design.support["kept"], "unit"])
-    entrants = cohort.units.loc[kept, ["person", "entry_month"]]
-    same = entrants.merge(read_truth(folder), on=["person", "entry_month"], validate="1:1")
+    entries = cohort.units.loc[kept, ["training"]]
+    truth = read_truth(folder)
+    same = entries.merge(truth[truth["entered"]], on="training", validate="1:1")
     assert len(same) == design.n_treated
     table = effects.table.set_index("month").loc[list(HORIZONS), ["estimate", "se"]]
     table["truth"] = att(same, "y_wait").reindex(HORIZONS)

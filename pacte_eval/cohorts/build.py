@@ -78,7 +78,7 @@ def build_cohort(
     periods = np.arange(-definition.window.before, definition.window.after + 1)
     return Cohort(
         label=definition.label,
-        units=units[["person", "arm", "time_zero", "entry_month", "weight"]],
+        units=units[["person", "arm", "training", "time_zero", "entry_month", "weight"]],
         covariates=pd.DataFrame(covariates.columns, index=units.index),
         strata=units[list(definition.controls.same)].copy(),
         cells=pd.DataFrame(
@@ -159,8 +159,8 @@ def _refuse_empty(flow: pd.DataFrame, definition: CohortDefinition) -> None:
 
 def _units(treated: Table, controls: Table) -> pd.DataFrame:
     arms = [
-        treated.mutate(fraction=ibis.literal(1.0)).drop("training", "first_entry", "candidate"),
-        controls.drop("candidate"),
+        treated.mutate(fraction=ibis.literal(1.0)).drop("first_entry", "candidate"),
+        controls.mutate(training=ibis.null("string")).drop("candidate"),
     ]
     frames = [arm.select(sorted(arm.columns)).to_pandas() for arm in arms]
     units = pd.concat(frames, ignore_index=True)

@@ -62,8 +62,8 @@ class Cohort:
     label : str
         Name for a French reader.
     units : DataFrame
-        Index ``unit``; ``person``, ``arm``, ``weight`` and, for a cohort of entries, ``time_zero``
-        and ``entry_month``.
+        Index ``unit``; ``person``, ``arm``, ``weight`` and, for a cohort of entries, ``training``,
+        ``time_zero`` and ``entry_month``.
     covariates, strata, cells : DataFrame
         One row per unit: covariates of the eve, sampling cells, publics (booleans) and territories
         (text).

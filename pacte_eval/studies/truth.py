@@ -31,9 +31,9 @@ def beside_truth(
     if not _truth_lies_beside(source):
         return
     kept = pd.Index(design.support.loc[design.support["kept"], "unit"])
-    entrants = cohort.units.loc[kept, ["person", "entry_month"]]
+    entries = cohort.units.loc[kept, ["training"]]
     truth = read_truth(source.folder)
-    same = entrants.merge(truth, on=["person", "entry_month"], how="left", validate="1:1")
+    same = entries.merge(truth[truth["entered"]], on="training", how="left", validate="1:1")
     planted = att(same, "y_wait")
     effects = findings.frame("effects")
     rows = effects[

@@ -99,8 +99,18 @@ def _description(population: Population) -> dict[str, Any]:
     return {**_origin(population), "coverage": coverage}
 
 
+class _Plain(yaml.SafeDumper):
+    """YAML that repeats a value rather than refer to it."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
 def _write_yaml(content: dict[str, Any], file: Path) -> None:
-    file.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    written = yaml.dump(
+        content, Dumper=_Plain, allow_unicode=True, sort_keys=False, default_flow_style=None
+    )
+    file.write_text(written, encoding="utf-8")
 
 
 def _write_table(table: pa.Table, file: Path) -> None:

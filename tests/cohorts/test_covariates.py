@@ -39,7 +39,7 @@ def test_windows_share_out_the_months_matched_on(a: int, b: int) -> None:
 
 def registrations(**facts: Any) -> Rows:
     return [
-        {"person": name, "start": date(2018, 10, 1) - timedelta(days=31 * (i % 2)), **facts}
+        {"person": name, "start": date(2018, 10, 1) - timedelta(days=30 * (i % 2)), **facts}
         for i, name in enumerate(NAMES)
     ]
 
@@ -83,12 +83,8 @@ ZERO = month_of(ENTRY)
 
 def test_no_covariate_reads_a_month_after_those_matched_on(write_source: Any) -> None:
     from_held_out = first_day(ZERO - 6)
-    first = built(
-        write_source, contracts=PAST + contracts(2, from_held_out, date(2022, 12, 31))
-    )
-    other = built(
-        write_source, contracts=PAST + contracts(3, from_held_out, date(2022, 12, 31))
-    )
+    first = built(write_source, contracts=PAST + contracts(2, from_held_out, date(2022, 12, 31)))
+    other = built(write_source, contracts=PAST + contracts(3, from_held_out, date(2022, 12, 31)))
     pd.testing.assert_frame_equal(first.units, other.units)
     pd.testing.assert_frame_equal(first.covariates, other.covariates)
     before, after = first.outcomes["emploi"].values, other.outcomes["emploi"].values
@@ -209,5 +205,5 @@ def test_a_public_on_what_is_not_measured() -> None:
             "where": [{"column": "diplome", "in": ["bac"]}],
         }
     )
-    with pytest.raises(InputError, match="'essai'.*'diplome'.*did you mean 'diploma'"):
+    with pytest.raises(InputError, match=r"'essai'.*'diplome'.*did you mean 'diploma'"):
         belongs(UNITS, public)

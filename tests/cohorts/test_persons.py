@@ -233,9 +233,9 @@ def test_files_inside_a_package(tmp_path: Path) -> None:
 
 def test_an_unknown_outcome_or_arm(tmp_path: Path) -> None:
     cohort = built(tmp_path)
-    with pytest.raises(InputError, match="no outcome 'revenus'.*did you mean 'revenu'"):
+    with pytest.raises(InputError, match=r"no outcome 'revenus'.*did you mean 'revenu'"):
         cohort.outcomes["revenus"]
-    with pytest.raises(InputError, match="no arm 'forme'.*did you mean 'formes'"):
+    with pytest.raises(InputError, match=r"no arm 'forme'.*did you mean 'formes'"):
         cohort.compare("forme", "autres")
     assert "revenu" in cohort.outcomes
     assert len(cohort.outcomes) == 2

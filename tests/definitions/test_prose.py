@@ -1,4 +1,4 @@
-"""A definition read back is French that a reader can check: spaces, accents, no code, no English."""
+"""A definition read back is French that a reader can check: no code, no word of English."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every mistake in a YAML definition is one sentence that names the file, the key and the remedy."""
+"""Every mistake in a definition is one sentence that names the file, the key and the remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pacte_eval.definitions.cohort import (
     NoTraining,
     Registered,
 )
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.definitions.library import shipped_library
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.reading import read_definition
@@ -239,6 +239,13 @@ def test_definitions_do_not_change(tmp_path: Path) -> None:
 def test_the_nearest_word() -> None:
     assert nearest("covariate", ["covariates", "outcomes"]) == "did you mean 'covariates'?"
     assert nearest("xyz", ["b", "a"]) == "known: a, b"
+
+
+def test_no_small_number_is_told() -> None:
+    assert counted(0) == "0 rows"
+    assert counted(1) == counted(10) == "fewer than 11 rows"
+    assert counted(11, "person") == "11 persons"
+    assert counted(1234) == "1,234 rows"
 
 
 def test_territories() -> None:

@@ -21,10 +21,9 @@ def pacte(*arguments: str | Path) -> list[str]:
     written = io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(written):
         patch.setattr("sys.argv", ["pacte", *map(str, arguments), "--quiet"])
-        try:
+        with pytest.raises(SystemExit) as ended:
             main()
-        except SystemExit as exit_:
-            assert not exit_.code, exit_.code
+    assert not ended.value.code, ended.value.code
     return written.getvalue().splitlines()
 
 

@@ -101,7 +101,7 @@ def test_nobody_can_be_recognised(project: Path, results: Path, site: Path) -> N
     keys = keys_of(project)
     assert len(keys) > 5000
     shortest = min(map(len, keys))
-    word = re.compile(r"[A-Za-z0-9_-]{%d,}" % shortest)
+    word = re.compile(rf"[A-Za-z0-9_-]{{{shortest},}}")
     files = [
         path
         for folder in (project / "results", site, project / "pages")
@@ -114,9 +114,7 @@ def test_nobody_can_be_recognised(project: Path, results: Path, site: Path) -> N
         assert not seen & keys, path
 
 
-def test_a_second_run_gives_the_same_bytes(
-    project: Path, results: Path, tmp_path: Path
-) -> None:
+def test_a_second_run_gives_the_same_bytes(project: Path, results: Path, tmp_path: Path) -> None:
     (again,) = pacte(
         "run",
         "certifiante-2019",
@@ -140,9 +138,7 @@ def test_a_failed_run_leaves_the_results_of_the_last(project: Path, results: Pat
     study.write_text(kept.replace("design: NearestNeighbour", "design: Nearest"), encoding="utf-8")
     try:
         with pytest.raises(AssertionError, match="2"):
-            pacte(
-                "run", "certifiante-2019", "--source", project / "tables", "--project", project
-            )
+            pacte("run", "certifiante-2019", "--source", project / "tables", "--project", project)
     finally:
         study.write_text(kept, encoding="utf-8")
     assert {path.name: path.read_bytes() for path in results.glob("*.*")} == before

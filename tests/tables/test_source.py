@@ -58,7 +58,9 @@ def test_exact_duplicates_are_removed_and_counted(write_source: Any) -> None:
 
 def test_certifications_are_optional_but_checked(write_source: Any) -> None:
     tables = rows() | {"certifications": [{"training": "f0", "status": "reussie"}]}
-    with pytest.raises(InputError, match=r"certifications\.parquet: column 'status': fewer than 11 rows "):
+    with pytest.raises(
+        InputError, match=r"certifications\.parquet: column 'status': fewer than 11 rows "
+    ):
         open_source(write_source(**tables))
 
 
