@@ -140,11 +140,16 @@ def outcome_calendars(
             months[0],
         )
 
+    def amount(column: str, unit: int) -> Calendar:
+        """A sum over contracts; a month with a contract whose amount is not known is missing."""
+        values = contracts[column]
+        known = values.notna().to_numpy()
+        sums = total(known, values.fillna(0).to_numpy(np.int64)) / unit
+        return Calendar(months[0], np.where(total(~known, one) > 0, np.nan, sums))
+
     every = np.ones(len(contracts), dtype=bool)
     lasting = ((contracts["nature"] == "cdi") | (contracts["days"] >= LASTING_DAYS)).to_numpy()
     one = np.ones(len(contracts), dtype=np.int64)
-    pay = contracts["monthly_pay"].fillna(0).to_numpy(np.int64)
-    minutes = contracts["monthly_minutes"].fillna(0).to_numpy(np.int64)
 
     def share(mask: np.ndarray) -> Calendar:
         return Calendar(months[0], (total(mask, one) > 0).astype(np.int8))
@@ -152,8 +157,8 @@ def outcome_calendars(
     return {
         "emploi": lambda: share(every),
         "emploi_durable": lambda: share(lasting),
-        "salaire": lambda: Calendar(months[0], total(every, pay) / 100),
-        "heures": lambda: Calendar(months[0], total(every, minutes) / 60),
+        "salaire": lambda: amount("monthly_pay", 100),
+        "heures": lambda: amount("monthly_minutes", 60),
     }
 
 

@@ -253,6 +253,14 @@ class Page:
             )
         )
 
+    def sources_table(self) -> Markdown:
+        """Rows read in each table, and rows lost."""
+        return Markdown(
+            markdown_table(
+                self.results.table("sources"), ["table", "rows", "duplicates", "unlinked"]
+            )
+        )
+
     def flow_table(self) -> Markdown:
         """The flow chart as a table."""
         return Markdown(

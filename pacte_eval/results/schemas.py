@@ -4,8 +4,8 @@ Estimates, means and shares are in the outcome's own unit: a rate is between 0 a
 write it in points. `unit` names that unit for the page. `cell` is ``"region"`` for the whole
 population, otherwise the identifier of a public or territory (table `cells`).
 
-Public names: `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`, `TRUTH`,
-`BENCHMARK`, `CELLS`, and `SCHEMAS`, all of them by name.
+Public names: `SOURCES`, `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`,
+`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, and `SCHEMAS`, all of them by name.
 """
 
 from __future__ import annotations
@@ -46,6 +46,23 @@ FLOW = Schema(
     shown=("rule", "label"),
     persons=(Persons("excluded"), Persons("remaining")),
     merge="chain",
+)
+
+SOURCES = Schema(
+    name="sources",
+    title="Lignes lues dans chaque table, et lignes perdues",
+    columns=(
+        Column("table", "text", "Table"),
+        Column("rows", "integer", "Lignes lues", "lignes"),
+        Column("duplicates", "integer", "Doublons retirés", "lignes"),
+        Column("unlinked", "integer", "Sans clé de personne", "lignes"),
+    ),
+    key=("table",),
+    persons=(
+        Persons("rows"),
+        Persons("duplicates", hides=("duplicates",)),
+        Persons("unlinked", hides=("unlinked",)),
+    ),
 )
 
 BALANCE = Schema(
@@ -364,6 +381,7 @@ CELLS = Schema(
 SCHEMAS: dict[str, Schema] = {
     schema.name: schema
     for schema in (
+        SOURCES,
         FLOW,
         BALANCE,
         OVERLAP,

@@ -22,6 +22,7 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.definitions.vocabulary import TABLES
 from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
 from pacte_eval.results.provenance import provenance
@@ -108,6 +109,9 @@ def run_study(
 def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Progress) -> Findings:
     """Every comparison in every cell; one BLAS thread, so that bytes do not depend on threads."""
     findings = Findings()
+    if data.source is not None:
+        losses = data.source.losses
+        findings.add("sources", losses.assign(table=losses["table"].map(TABLES)))
     for asked in study.comparisons:
         analysis = Analysis(study, data.cohort, asked, data.held_out)
         comparison = data.cohort.compare(asked.treated, asked.control)

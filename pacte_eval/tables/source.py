@@ -14,6 +14,8 @@ from typing import Literal
 
 import duckdb
 import ibis
+import pandas as pd
+from ibis.expr.types import Table
 from pydantic import model_validator
 
 from pacte_eval.definitions.errors import InputError
@@ -54,12 +56,13 @@ class Source:
     ----------
     folder : Path
         Where the tables lie.
-    tables : dict of str to ibis.Table
+    tables : dict of str to ibis Table
         By name of the contract; exact duplicate rows removed.
     coverage : dict of str to (date, date)
         First and last day that each table covers.
-    duplicates : dict of str to int
-        Exact duplicate rows removed from each table.
+    losses : DataFrame
+        For each table, ``rows`` read, exact ``duplicates`` removed, and rows ``unlinked``, without
+        a person key.
     fingerprint : str
         sha256 over the bytes of the files.
     """
@@ -67,9 +70,9 @@ class Source:
     folder: Path
     nature: Nature
     label: str
-    tables: dict[str, ibis.Table]
+    tables: dict[str, Table]
     coverage: dict[str, Coverage]
-    duplicates: dict[str, int]
+    losses: pd.DataFrame
     fingerprint: str
 
 
@@ -90,7 +93,7 @@ def open_source(folder: Path, progress: Callable[[str], None] = lambda _: None) 
             raise InputError(f"{files[name]}: no such file; the contract requires this table")
     present = {name: path for name, path in files.items() if path.is_file()}
     connection = ibis.duckdb.connect()
-    tables, duplicates = {}, {}
+    tables, losses = {}, []
     for name, path in present.items():
         progress(f"checking {path.name}")
         try:
@@ -100,13 +103,20 @@ def open_source(folder: Path, progress: Callable[[str], None] = lambda _: None) 
         columns = check_table(raw, name, path)
         distinct = raw.select(columns).distinct()
         tables[name] = distinct.cache()
-        duplicates[name] = int(raw.count().execute() - tables[name].count().execute())
+        losses.append((name, *_losses(raw, tables[name])))
     return Source(
         folder=folder,
         nature=description.nature,
         label=description.label,
         tables=tables,
         coverage={str(name): dates for name, dates in description.coverage.items()},
-        duplicates=duplicates,
+        losses=pd.DataFrame(losses, columns=["table", "rows", "duplicates", "unlinked"]),
         fingerprint=fingerprint_of([folder / "source.yml", *present.values()]),
     )
+
+
+def _losses(raw: Table, kept: Table) -> tuple[int, int, int]:
+    """Rows read, exact duplicates removed, and rows kept without a person key."""
+    rows, left = int(raw.count().execute()), int(kept.count().execute())
+    unlinked = kept.person.isnull().sum().execute() if "person" in kept.columns else 0
+    return rows, rows - left, int(unlinked)

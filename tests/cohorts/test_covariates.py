@@ -90,19 +90,15 @@ def test_no_covariate_reads_a_month_after_those_matched_on(write_source: Any) ->
     before, after = first.outcomes["emploi"].values, other.outcomes["emploi"].values
     assert not np.array_equal(before[:, 24:], after[:, 24:])
     np.testing.assert_array_equal(before[:, :18], after[:, :18])
-
-
-def test_the_months_matched_on_are_read(write_source: Any) -> None:
-    first = built(write_source, contracts=PAST)
-    other = built(write_source, contracts=contracts(5, date(2017, 2, 1), date(2018, 11, 30)))
-    assert not first.covariates["emploi_12_7"].equals(other.covariates["emploi_12_7"])
-    assert not first.covariates["salaire_18_13"].equals(other.covariates["salaire_18_13"])
+    matched_on = built(write_source, contracts=contracts(5, date(2017, 2, 1), date(2018, 11, 30)))
+    for name in ("emploi_12_7", "salaire_18_13"):
+        assert not first.covariates[name].equals(matched_on.covariates[name])
 
 
 def test_past_months_are_summed_in_windows(write_source: Any) -> None:
     cohort = built(write_source, contracts=PAST)
     outcomes = cohort.outcomes["emploi"]
-    months = pd.DataFrame(outcomes.values, index=outcomes.units, columns=outcomes.periods)
+    months = pd.DataFrame(outcomes.values, index=outcomes.units, columns=list(outcomes.periods))
     for name, (first, last) in {
         "emploi_24_19": (-24, -19),
         "emploi_18_13": (-18, -13),
@@ -112,6 +108,10 @@ def test_past_months_are_summed_in_windows(write_source: Any) -> None:
         pd.testing.assert_series_equal(cohort.covariates[name], expected, check_names=False)
         assert cohort.history[name] == (first, last)
         assert cohort.covariate_labels[name] == f"Mois travaillés, mois −{-first} à −{-last}"
+    assert set(cohort.covariate_labels) == set(cohort.covariates.columns)
+    for label in cohort.covariate_labels.values():
+        assert label[0].isupper()
+        assert "_" not in label
 
 
 def test_later_registrations_change_nothing(write_source: Any) -> None:
@@ -157,14 +157,6 @@ def test_age_and_unemployment_have_bands(write_source: Any) -> None:
     assert ages.loc[NAMES[0], "unemployment_duration"] == 8
     assert ages.loc[NAMES[1], "unemployment_duration"] == 9
     assert ages.loc[NAMES[0], "unemployment_band"] == "6–11"
-
-
-def test_every_covariate_has_a_french_label(write_source: Any) -> None:
-    cohort = built(write_source, contracts=PAST)
-    assert set(cohort.covariate_labels) == set(cohort.covariates.columns)
-    for label in cohort.covariate_labels.values():
-        assert label[0].isupper()
-        assert "_" not in label
 
 
 UNITS = pd.DataFrame(

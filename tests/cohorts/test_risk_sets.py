@@ -88,7 +88,7 @@ def test_so_many_for_each_treated_of_the_cell() -> None:
 
 def test_the_fraction_is_what_was_drawn_of_those_present() -> None:
     kept = drawn(Controls(per_treated=4, seed=1))
-    present = people()[0].groupby(["entry_month", "unemployment_band"]).size()
+    present = people()[0].groupby(["entry_month", "unemployment_band"]).size().to_dict()
     for cell, rows in kept.groupby(["entry_month", "unemployment_band"]):
         assert (rows["fraction"] * present[cell]).to_numpy() == pytest.approx(len(rows))
         assert (1 / rows["fraction"]).sum() == pytest.approx(present[cell])

@@ -308,7 +308,7 @@ def test_tables_and_readings_are_in_french(page: Callable[..., Page]) -> None:
     shown = page()
     for table in (shown.flow_table(), shown.cells_table(), shown.verdict_table()):
         french(text(table))
-    for figure in ("effects", "levels", "flow", "cells"):
+    for figure in ("effects", "levels"):
         told = text(shown.reading(figure))
         assert told.startswith("*Lecture.* ")
         french(told)

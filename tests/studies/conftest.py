@@ -12,40 +12,45 @@ import yaml
 
 from pacte_eval.cli import main
 
-Command = Callable[..., list[str]]
+Pacte = Callable[..., list[str]]
 COVARIATES = ["age", "sex", "diploma", "unemployment_duration", "employment_history"]
 
 
-def pacte(*arguments: str | Path) -> list[str]:
-    """Run a command that must work; the lines it printed."""
-    written = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(written):
-        patch.setattr("sys.argv", ["pacte", *map(str, arguments), "--quiet"])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    assert not ended.value.code, ended.value.code
-    return written.getvalue().splitlines()
+@pytest.fixture(scope="package")
+def pacte() -> Pacte:
+    """A function that runs a command that must work and returns the lines it printed."""
+
+    def command(*arguments: str | Path) -> list[str]:
+        written = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(written):
+            patch.setattr("sys.argv", ["pacte", *map(str, arguments), "--quiet"])
+            with pytest.raises(SystemExit) as ended:
+                main()
+        assert not ended.value.code, ended.value.code
+        return written.getvalue().splitlines()
+
+    return command
 
 
 @pytest.fixture(scope="package")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(pacte: Pacte, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project as `pacte init` makes it, its cohort adapted to a few thousand people."""
     root = tmp_path_factory.mktemp("de-bout-en-bout") / "projet"
     pacte("init", root)
     cohort, study = root / "cohorts/entrants-2019.yml", root / "studies/certifiante-2019/study.yml"
     declared = yaml.safe_load(cohort.read_text(encoding="utf-8"))
     declared["covariates"] = COVARIATES
-    declared["controls"]["per_treated"] = 10
+    declared["controls"]["per_treated"] = 8
     cohort.write_text(yaml.safe_dump(declared, allow_unicode=True), encoding="utf-8")
     asked = yaml.safe_load(study.read_text(encoding="utf-8"))
     asked["estimators"]["main"] |= {"neighbours": 2, "exact": ["entry_month", "unemployment_band"]}
     study.write_text(yaml.safe_dump(asked, allow_unicode=True), encoding="utf-8")
-    pacte("simulate", "--people", "5000", "--seed", "7", "--out", root / "tables")
+    pacte("simulate", "--people", "3000", "--seed", "7", "--out", root / "tables")
     return root
 
 
 @pytest.fixture(scope="package")
-def results(project: Path) -> Path:
+def results(pacte: Pacte, project: Path) -> Path:
     """The result set of the study on that population."""
     (folder,) = pacte(
         "run", "certifiante-2019", "--source", project / "tables", "--project", project
@@ -54,7 +59,7 @@ def results(project: Path) -> Path:
 
 
 @pytest.fixture(scope="package")
-def site(project: Path, results: Path) -> Path:
+def site(pacte: Pacte, project: Path, results: Path) -> Path:
     """Its pages, by the embedded renderer."""
     pacte(
         "report",
@@ -70,7 +75,7 @@ def site(project: Path, results: Path) -> Path:
 
 
 @pytest.fixture(scope="package")
-def nsw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def nsw(pacte: Pacte, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The result set of the study on real people."""
     root = tmp_path_factory.mktemp("nsw")
     (folder,) = pacte("run", "nsw-lalonde", "--project", root)

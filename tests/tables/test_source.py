@@ -41,7 +41,7 @@ def test_a_sound_source_opens(write_source: Any) -> None:
     source = open_source(write_source(**rows()))
     assert source.nature == "synthetic"
     assert set(source.tables) == {"registrations", "trainings", "contracts"}
-    assert source.duplicates == {"registrations": 0, "trainings": 0, "contracts": 0}
+    assert list(source.losses["duplicates"]) == [0, 0, 0]
     assert source.coverage["contracts"] == (date(2017, 1, 1), date(2023, 6, 30))
 
 
@@ -51,7 +51,7 @@ def test_exact_duplicates_are_removed_and_counted(write_source: Any) -> None:
     tables["registrations"].append(tables["registrations"][1])
     tables["trainings"].append(tables["trainings"][0] | {"training": "another"})
     source = open_source(write_source(**tables))
-    assert source.duplicates == {"registrations": 1, "trainings": 0, "contracts": 2}
+    assert list(source.losses["duplicates"]) == [1, 0, 2]
     counts = {name: int(table.count().execute()) for name, table in source.tables.items()}
     assert counts == {"registrations": 3, "trainings": 4, "contracts": 3}
 
