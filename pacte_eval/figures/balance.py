@@ -103,7 +103,7 @@ def describe_love_plot(frame: pd.DataFrame, threshold: float = 0.1) -> str:
     """The figure in words: how many characteristics pass the threshold, before and after."""
     rows = _differences(frame)
     if rows.empty:
-        return "Écarts standardisés : aucune caractéristique ne peut être communiquée."
+        return "Écarts standardisés\u202f: aucune caractéristique ne peut être communiquée."
     over = {when: int((rows[when] > threshold).sum()) for when in ("before", "after")}
     widest = rows.sort_values("after").iloc[-1]
     text = (
@@ -175,7 +175,7 @@ def describe_overlap_plot(frame: pd.DataFrame) -> str:
     """The figure in words: where each arm's scores lie."""
     bins = frame.dropna(subset=["n_treated", "n_control"])
     if bins.empty:
-        return "Répartition des scores : elle ne peut pas être communiquée."
+        return "Répartition des scores\u202f: elle ne peut pas être communiquée."
     parts = []
     for column, name in (("n_treated", "personnes formées"), ("n_control", "comparaison")):
         held = bins[bins[column] > 0]

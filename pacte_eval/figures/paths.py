@@ -134,7 +134,7 @@ def describe_effect_path(frame: pd.DataFrame, *, unit: str = "points") -> str:
     months = _monthly(frame)
     shown = months.dropna(subset=["estimate"])
     if shown.empty:
-        return "Effet par mois : aucun mois ne peut être communiqué."
+        return "Effet par mois\u202f: aucun mois ne peut être communiqué."
     horizons = [month for month in _NAMED_MONTHS if month in shown.index] or [int(shown.index[-1])]
     at = [
         f"{amount(shown['estimate'][month], unit, sign=True)} "
@@ -217,7 +217,7 @@ def describe_levels_path(frame: pd.DataFrame, *, unit: str = "points") -> str:
     months = _monthly(frame)
     shown = months.dropna(subset=["treated_mean", "control_mean"])
     if shown.empty:
-        return "Niveaux par mois : aucun mois ne peut être communiqué."
+        return "Niveaux par mois\u202f: aucun mois ne peut être communiqué."
     horizons = [month for month in _NAMED_MONTHS if month in shown.index] or [int(shown.index[-1])]
     at = [
         f"{_level(shown['treated_mean'][month], unit)} contre "
