@@ -344,10 +344,10 @@ def test_an_unknown_study_suggests_the_nearest(pacte: Pacte) -> None:
 
 def test_an_unknown_territory_suggests_the_nearest(pacte: Pacte) -> None:
     copied(
-        "studies/nsw-lalonde/study.yml",
+        "studies/certifiante-2019/study.yml",
         lambda study: study.update(subgroups={"territories": ["regoin-93"]}),
     )
-    ran = pacte("run", "nsw-lalonde", "-q")
+    ran = pacte("run", "certifiante-2019", "-q", "--source", "tables")
     ran.refused("territory 'regoin-93'", "did you mean 'region-93'?")
     assert not Path("results").exists()
 

@@ -39,6 +39,8 @@ def read_arms(definition: PersonsDefinition, folder: Path) -> tuple[pd.DataFrame
     }
     for name, arm in definition.arms.items():
         table = contents[arm.file]
+        for column in definition.columns:
+            _column(table, column, arm.file)
         wanted = np.ones(len(table), dtype=bool)
         flow.append((name, 0, "rows", "Lignes du fichier", 0, len(table)))
         for column, value in arm.where.items():
@@ -85,7 +87,7 @@ def person_outcomes(
     """How each declared outcome is read."""
 
     def reader(name: str, item: PersonOutcome) -> Callable[[], Outcomes]:
-        columns = outcome_columns(item)
+        columns = item.columns
         for column in columns.values():
             if not pd.api.types.is_numeric_dtype(_column(rows, column, definition.id)):
                 raise InputError(f"{definition.id}: column '{column}' is not a number")
@@ -99,16 +101,6 @@ def person_outcomes(
         )
 
     return {name: reader(name, item) for name, item in definition.outcomes.items()}
-
-
-def outcome_columns(item: PersonOutcome) -> dict[int | str, str]:
-    """The column of each period of an outcome, in order."""
-    if item.periods is not None:
-        return dict(item.periods.items())
-    if item.monthly is None:
-        raise InputError("an outcome needs periods or monthly columns")
-    months = range(item.monthly.first, item.monthly.last + 1)
-    return {month: item.monthly.columns.replace("{month}", str(month)) for month in months}
 
 
 def resolve(file: str, folder: Path) -> Path:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from pacte_eval.definitions.cohort import Identifier
+from pacte_eval.definitions.cohort import Identifier, ordered
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.library import shipped_library
 from pacte_eval.definitions.reading import Definition
@@ -19,7 +19,7 @@ class Condition(Definition):
     column: str
     in_: tuple[str, ...] | None = Field(default=None, alias="in")
     is_: bool | None = Field(default=None, alias="is")
-    between: tuple[int, int] | None = None
+    between: Annotated[tuple[int, int], AfterValidator(ordered)] | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from itertools import combinations
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
@@ -47,14 +48,20 @@ CovariateName = Literal[
 ]
 
 
+_FIRST_MONTH = 1900 * 12
+
+
 def _read_month(value: Any) -> Any:
+    if isinstance(value, int) and value < _FIRST_MONTH:
+        raise ValueError(f"{value} is not a month: write it as 2019-03")
     return parse_month(value) if isinstance(value, str) else value
 
 
 Month = Annotated[int, BeforeValidator(_read_month)]
 
 
-def _ordered(bounds: tuple[int, int]) -> tuple[int, int]:
+def ordered(bounds: tuple[int, int]) -> tuple[int, int]:
+    """Two bounds, refused when the first is after the last."""
     if bounds[0] > bounds[1]:
         raise ValueError(f"the first bound ({bounds[0]}) is after the last ({bounds[1]})")
     return bounds
@@ -88,7 +95,16 @@ class TrainingArm(Definition):
     """People who enter a training of given objectives."""
 
     label: str | None = None
-    objective: ObjectiveCode | tuple[ObjectiveCode, ...] | NotObjectives
+    objective: (
+        ObjectiveCode | Annotated[tuple[ObjectiveCode, ...], Field(min_length=1)] | NotObjectives
+    )
+
+    @property
+    def objectives(self) -> frozenset[str]:
+        """The objectives of the arm."""
+        if isinstance(self.objective, NotObjectives):
+            return frozenset(get_args(ObjectiveCode)) - set(self.objective.not_)
+        return frozenset([self.objective] if isinstance(self.objective, str) else self.objective)
 
 
 class ControlArm(Definition):
@@ -121,7 +137,7 @@ class Age(Definition):
     rule: Literal["age"]
     between: tuple[int, int]
 
-    _order = field_validator("between")(_ordered)
+    _order = field_validator("between")(ordered)
 
 
 class Registered(Definition):
@@ -189,7 +205,7 @@ class History(Definition):
     match: tuple[int, int]
     hold_out: tuple[int, int]
 
-    _order = field_validator("match", "hold_out")(_ordered)
+    _order = field_validator("match", "hold_out")(ordered)
 
     @model_validator(mode="after")
     def _apart(self) -> History:
@@ -217,6 +233,11 @@ class CohortDefinition(Definition):
         kinds = [isinstance(arm, ControlArm) for arm in self.arms.values()]
         if kinds.count(True) != 1 or kinds.count(False) == 0:
             raise ValueError("arms need at least one training arm and exactly one control arm")
+        arms = list(self.training_arms.items())
+        for (one, first), (other, second) in combinations(arms, 2):
+            shared = sorted(first.objectives & second.objectives)
+            if shared:
+                raise ValueError(f"arms '{one}' and '{other}' share the objective '{shared[0]}'")
         rules = {rule.rule for rule in self.population}
         for needed in ("linked", "registered", "no_training", "covered"):
             if needed not in rules:

@@ -31,7 +31,9 @@ def write_project(folder: Path) -> None:
     InputError
         If the folder holds something already, or cannot be written; nothing is left half-written.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.is_file():
+        raise InputError(f"{folder} is a file: give a new folder")
+    if folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder} is not empty: give a new folder")
     shipped = shipped_library()
     try:

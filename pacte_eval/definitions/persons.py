@@ -58,6 +58,19 @@ class PersonOutcome(Definition):
             raise ValueError("give either periods or monthly")
         return self
 
+    @property
+    def columns(self) -> dict[int | str, str]:
+        """The column of each period, in order."""
+        if self.monthly is None:
+            return dict((self.periods or {}).items())
+        months = range(self.monthly.first, self.monthly.last + 1)
+        return {month: self.monthly.columns.replace("{month}", str(month)) for month in months}
+
+    @property
+    def labels(self) -> tuple[int | str, ...]:
+        """The periods, in order."""
+        return tuple(self.columns)
+
 
 class PersonsDefinition(Definition):
     """The mapping of a person-level file to units, arms, covariates and outcomes."""
@@ -71,3 +84,21 @@ class PersonsDefinition(Definition):
     weights: str | None = None
     covariates: dict[str, PersonCovariate] = Field(min_length=1)
     outcomes: dict[Identifier, PersonOutcome] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _periods_known(self) -> PersonsDefinition:
+        known = {period for item in self.outcomes.values() for period in item.labels}
+        for name, item in self.covariates.items():
+            if item.period is not None and item.period not in known:
+                raise ValueError(
+                    f"covariate '{name}' measures the period '{item.period}', which no outcome has"
+                )
+        return self
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that a file must have beside those of its own conditions."""
+        named = [item.column for item in self.covariates.values()]
+        named += [column for item in self.outcomes.values() for column in item.columns.values()]
+        named += [column for column in (self.person, self.weights) if column is not None]
+        return list(dict.fromkeys(named))

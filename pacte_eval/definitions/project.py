@@ -26,6 +26,10 @@ class Project:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        if not self.root.is_dir():
+            raise InputError(f"{self.root}: no such project folder; pacte init makes one")
+
     def study(self, identifier: str) -> StudyDefinition:
         """The study `studies/IDENTIFIER/study.yml`."""
         return self._read("studies", f"{identifier}/study.yml", identifier, StudyDefinition)

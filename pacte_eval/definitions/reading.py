@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -18,6 +19,7 @@ class Definition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+_QUOTED = re.compile(r"'([^']+)'")
 D = TypeVar("D", bound=BaseModel)
 
 
@@ -36,11 +38,29 @@ def read_yaml(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({type(error).__name__})") from None
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark is not None else ""
-        raise InputError(f"{path}{where}: not valid YAML") from None
+        why = error.problem if isinstance(error, _RepeatedKeyError) else "not valid YAML"
+        raise InputError(f"{path}{where}: {why}") from None
+
+
+class _RepeatedKeyError(yaml.MarkedYAMLError):
+    """A key given twice, of which YAML would silently keep the last."""
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe loader that refuses a mapping with the same key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            if key_node.value in seen:
+                problem = f"key '{key_node.value}' is given twice"
+                raise _RepeatedKeyError(problem=problem, problem_mark=key_node.start_mark)
+            seen.add(key_node.value)
+        return super().construct_mapping(node, deep)
 
 
 def read_definition(path: Path, model: type[D]) -> D:
@@ -71,6 +91,13 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
         return f"unknown key '{key}': {nearest(word, _known_keys(model, first['loc'][:-1]))}"
     if first["type"] == "missing":
         return f"key '{key}' is missing"
+    if first["type"] == "union_tag_invalid":
+        words = _QUOTED.findall(first["ctx"]["expected_tags"])
+        tag, key = first["ctx"]["tag"], f"{key}.{first['ctx']['discriminator'].strip(chr(39))}"
+        return f"key '{key}': '{tag}' is unknown: {nearest(tag, words)}"
+    if first["type"] == "literal_error" and isinstance(first["input"], str):
+        words = _QUOTED.findall(first["ctx"]["expected"])
+        return f"key '{key}': '{first['input']}' is unknown: {nearest(first['input'], words)}"
     message = first["msg"].removeprefix("Value error, ")
     return (f"key '{key}': " if key else "") + message[0].lower() + message[1:]
 

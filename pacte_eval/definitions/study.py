@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pacte_eval.definitions.cohort import Identifier
 from pacte_eval.definitions.reading import Definition
 
 Period = int | str
+
+
+def _before_entry(window: tuple[Period, ...]) -> tuple[Period, ...]:
+    if not window:
+        raise ValueError("the window is empty")
+    first, last = window[0], window[-1]
+    if isinstance(first, int) and isinstance(last, int) and not first <= last < 0:
+        raise ValueError("the window runs from a month to a later one, before 0")
+    return window
+
+
 Window = Annotated[
     tuple[int, int] | tuple[str, ...],
+    AfterValidator(_before_entry),
     Field(description="First and last relative month, or the labels of periods"),
 ]
 
@@ -65,16 +77,6 @@ class Difference(Definition):
 
     reference: Window
     sensitivity: tuple[Window | Literal["symmetric"], ...] = ()
-
-    @field_validator("reference")
-    @classmethod
-    def _before_entry(cls, window: tuple[Period, ...]) -> tuple[Period, ...]:
-        if not window:
-            raise ValueError("the reference window is empty")
-        first, last = window[0], window[-1]
-        if isinstance(first, int) and isinstance(last, int) and not first <= last < 0:
-            raise ValueError("the reference window runs from a month to a later one, before 0")
-        return window
 
 
 class Subgroups(Definition):

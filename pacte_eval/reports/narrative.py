@@ -54,7 +54,7 @@ def takeaways(page: Page) -> Markdown:
             "trop peu de personnes formées, ou trop peu de personnes semblables, pour publier un "
             "résultat sans risquer d'en désigner une."
         )
-    verdict = reliability(page.verdict_rows()["verdict"], int(row["n_treated"]))
+    verdict = reliability(page.verdict_rows()["verdict"], page.n_treated)
     effect, low, high = row["estimate"], row["ci_low"], row["ci_high"]
     lines = [
         _headline(row, month),
@@ -189,7 +189,7 @@ def persons_takeaways(page: Page) -> Markdown:
                     else f"{THIN}: l'intervalle ne contient pas la référence."
                 )
             )
-    verdict = reliability(page.verdict_rows()["verdict"], int(truth["n_treated"]))
+    verdict = reliability(page.verdict_rows()["verdict"], page.n_treated)
     lines.append(f"**Fiabilité{FIXED}: {verdict}.** {verdict.words}")
     return Markdown("\n".join(f"- {line}" for line in lines))
 

@@ -119,6 +119,12 @@ class Page:
         rows = frame[(frame[when] == self.study.primary.month) & frame["estimate"].notna()]
         return dict(rows.iloc[0]) if len(rows) else None
 
+    @property
+    def n_treated(self) -> int | None:
+        """People trained in this cell; None where it is withheld."""
+        count = self._cells.select(cell=self.cell).frame["n_treated"].iloc[0]
+        return None if pd.isna(count) else int(count)
+
     def verdict_rows(self) -> pd.DataFrame:
         """The verdicts on this cell, in the order they were made."""
         return self._here("verdicts").frame
@@ -328,8 +334,9 @@ class Page:
             effect, count, smallest = "n.c.", "n.c.", "n.c."
             if pd.notna(at["estimate"]):
                 effect = points_with_interval(at["estimate"], at["ci_low"], at["ci_high"])
-                count = number(at["n_treated"])
-                smallest = amount(self._smallest(row["cell"]), "points")
+                count = number(row["n_treated"])
+                found = self._smallest(row["cell"])
+                smallest = "n.c." if pd.isna(found) else amount(found, "points")
             label = escape_markdown(row["label"])
             lines.append(f"| {label} | {count} | {effect} | {smallest} |")
         return Markdown("\n".join(lines) + "\n")
@@ -427,11 +434,12 @@ class Page:
         support = self.results.table("support").select(
             cell=cell, comparison=self.study.primary.comparison, design=LEVEL
         )
-        return float(support.frame["minimum_detectable_effect"].iloc[0])
+        found = support.frame["minimum_detectable_effect"].dropna()
+        return float(found.iloc[0]) if len(found) else float("nan")
 
     def _at_primary(self, cell: str) -> dict[str, float]:
         table = self.effects(cell=cell).select(month=self.study.primary.month)
-        names = ["estimate", "ci_low", "ci_high", "n_treated"]
+        names = ["estimate", "ci_low", "ci_high"]
         if len(table) == 0:
             return dict.fromkeys(names, float("nan"))
         row = table.frame.iloc[0]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from pacte_eval.definitions.errors import InputError, nearest
-from pacte_eval.reports.rendering import Format, render_project
+from pacte_eval.reports.rendering import Format, render
 from pacte_eval.reports.stubs import result_folders, stubs_of, write_stubs
 
-SITE = "_site"
+SITE, CONFIGURATION = "_site", "_quarto.yml"
 HOME = Path("index.qmd")
 QUARTO_NAMES = {"html": "html", "docx": "docx", "pdf": "typst"}
 Progress = Callable[[str], None]
@@ -62,22 +62,46 @@ def render_study(
         raise InputError(
             f"study '{study}' has no page '{unknown[0]}': {nearest(unknown[0], known)}"
         )
-    write_stubs(project, [folder])
-    pages = [stub.path for stub in stubs if not cells or stub.cell in cells]
+    chosen = [stub for stub in stubs if not cells or stub.cell in cells]
+    pages = [stub.path for stub in chosen]
     if renderer == "quarto" and shutil.which("quarto") is None:
         raise InputError("the program quarto is not on the PATH: leave --renderer out")
-    if renderer == "quarto" or (renderer is None and shutil.which("quarto")):
-        return _by_quarto(project, pages, formats, progress)
-    out = project / SITE
-    written = render_project(project, pages=pages, formats=formats, out=out, progress=progress)
-    return written + render_project(project, pages=[HOME], formats=["html"], out=out)
+    if not (project / CONFIGURATION).is_file():
+        raise InputError(f"{project / CONFIGURATION}: no such file; pacte init makes one")
+    try:
+        write_stubs(project, chosen)
+        if renderer == "quarto" or (renderer is None and shutil.which("quarto")):
+            return _by_quarto(project, pages, formats, progress)
+        return _embedded(project, pages, formats, progress)
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be written ({error.strerror})") from error
+
+
+def _embedded(
+    project: Path, pages: Sequence[Path], formats: Sequence[Format], progress: Progress
+) -> list[Path]:
+    """Render the pages, then the home page that lists them; their stubs are already written."""
+    home: list[Format] = ["html"]
+    jobs = [*((page, formats) for page in pages), (HOME, home)]
+    return [
+        written
+        for page, wanted in jobs
+        for written in render(
+            page, project=project, formats=wanted, out=project / SITE, progress=progress
+        )
+    ]
 
 
 def _result_folder(project: Path, study: str, source: str) -> Path:
     found = result_folders(project, study, source)
     if not found:
         ran = sorted({folder.parts[-3] for folder in result_folders(project)})
-        hint = f" ({nearest(study, ran)})" if ran and study not in ran else ""
+        if study in ran:
+            sources = [folder.parts[-2] for folder in result_folders(project, study)]
+            raise InputError(
+                f"study '{study}' was not run on '{source}': {nearest(source, sources)}"
+            )
+        hint = f" ({nearest(study, ran)})" if ran else ""
         raise InputError(
             f"no results of study '{study}' in {project / 'results'}{hint}: run it first"
         )

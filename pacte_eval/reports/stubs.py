@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,32 +117,28 @@ def _parts(results: ResultSet, cell: str) -> tuple[str, ...]:
     return ("etude" if cell == WHOLE else "cellule", *present, "annexes")
 
 
-def write_stubs(project: Path, folders: list[Path] | None = None) -> list[Path]:
-    """Write the stubs of result sets and return their paths from the project's folder.
+def write_stubs(project: Path, stubs: Sequence[Stub]) -> None:
+    """Write stubs in the project's folder."""
+    for stub in stubs:
+        target = project / stub.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(stub.text(), encoding="utf-8")
 
-    Parameters
-    ----------
-    folders : list of Path, optional
-        Result sets, from the project's folder; all of them, anew, by default.
-    """
-    if folders is None:
-        folders = result_folders(project)
-        shutil.rmtree(project / PAGES, ignore_errors=True)
-    written = []
-    for folder in folders:
-        for stub in stubs_of(project, folder):
-            target = project / stub.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(stub.text(), encoding="utf-8")
-            written.append(stub.path)
-    return written
+
+def write_every_stub(project: Path) -> None:
+    """Write the stubs of all result sets anew, as Quarto needs before it lists the pages."""
+    shutil.rmtree(project / PAGES, ignore_errors=True)
+    for folder in result_folders(project):
+        write_stubs(project, stubs_of(project, folder))
 
 
 def list_of_pages() -> Markdown:
-    """The home page's list: every study, with its publics and territories below."""
+    """The home page's list: every study with a page, its publics and territories below."""
     lines = []
     for folder in result_folders(Path()):
         for stub in stubs_of(Path(), folder):
+            if not stub.path.is_file():
+                continue
             indent = "" if stub.cell == WHOLE else "    "
             lines.append(f"{indent}- [{escape_markdown(stub.title)}]({stub.path.as_posix()})")
             if stub.cell == WHOLE:
@@ -150,4 +147,4 @@ def list_of_pages() -> Markdown:
 
 
 if __name__ == "__main__":
-    write_stubs(Path())
+    write_every_stub(Path())

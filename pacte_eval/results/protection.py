@@ -62,13 +62,14 @@ def protect(frame: pd.DataFrame, schema: Schema, profile: Profile | None = None)
         _hide_rows(rows, hidden, schema, profile.min_persons)
     if schema.partition:
         _hide_remainders(rows, hidden, schema, profile.min_persons)
-    for name in schema.hideable:
+    hidden = hidden.drop(columns=list(schema.secret))
+    for name in schema.published.hideable:
         rows[name] = rows[name].mask(hidden[name])
     rows["suppressed"] = hidden.any(axis=1).astype("boolean")
     rows["withheld"] = pd.array(
         [" ".join(hidden.columns[row]) or None for row in hidden.to_numpy()], dtype="string"
     )
-    return sealed(rows, schema, profile)
+    return sealed(rows.drop(columns=list(schema.secret)), schema.published, profile)
 
 
 def protect_flow(frame: pd.DataFrame, profile: Profile | None = None) -> ProtectedTable:
@@ -86,7 +87,8 @@ def _check_counts(frame: pd.DataFrame, schema: Schema) -> None:
     absent = [name for name in counts if name not in frame]
     if absent:
         raise ValueError(f"table '{schema.name}' needs the count {', '.join(absent)}")
-    if counts and frame[counts].isna().all(axis=1).any():
+    shown = [name for name in counts if name not in schema.secret]
+    if shown and frame[shown].isna().all(axis=1).any():
         raise ValueError(f"table '{schema.name}' has rows that count no persons")
 
 

@@ -24,6 +24,9 @@ _LOW = Column("ci_low", "number", "Intervalle de confiance à 95 %, borne basse"
 _HIGH = Column("ci_high", "number", "Intervalle de confiance à 95 %, borne haute")
 _TREATED = Column("n_treated", "integer", "Personnes formées", "personnes")
 _CONTROL = Column("n_control", "integer", "Personnes de comparaison", "personnes")
+_N_LOST = Column("n_lost", "integer", "Personnes formées sans semblable", "personnes")
+# The number supported would tell a small number lost, by difference with the number trained.
+_FEW_LOST = Persons("n_lost", hides=("n_treated",))
 _REFERENCE = Column(
     "reference",
     "text",
@@ -97,10 +100,13 @@ BALANCE = Schema(
         Column("ks_after", "number", "Distance de Kolmogorov-Smirnov, après"),
         _TREATED,
         _CONTROL,
+        _N_LOST,
     ),
     key=("cell", "comparison", "design", "covariate"),
     shown=("label", "variable"),
+    secret=("n_lost",),
     persons=(
+        _FEW_LOST,
         Persons("n_treated"),
         Persons("n_control"),
         Persons("n_treated", share="mean_treated"),
@@ -128,7 +134,7 @@ OVERLAP = Schema(
     merge="bins",
 )
 
-_LOST = ("n_treated", "share_supported", "n_outside_caliper", "n_without_control")
+_LOST = ("n_supported", "share_supported", "n_outside_caliper", "n_without_control")
 
 SUPPORT = Schema(
     name="support",
@@ -214,6 +220,7 @@ EFFECTS = Schema(
         ),
         Column("target_population", "text", "Population à laquelle l'effet se rapporte"),
         Column("contribution_kind", "text", "Nature des contributions individuelles"),
+        _N_LOST,
     ),
     key=(
         "cell",
@@ -227,7 +234,9 @@ EFFECTS = Schema(
         "period",
     ),
     shown=("unit", "matched", "se_kind", "contribution_kind"),
+    secret=("n_lost",),
     persons=(
+        Persons("n_lost", hides=("n_treated", "target_population")),
         Persons("n_treated"),
         Persons("n_control"),
         Persons("n_treated", share="treated_mean", unless=("contrast", "différence")),
@@ -276,9 +285,11 @@ WINDOWS = Schema(
         _HIGH,
         Column("note", "text", "Remarque"),
         _TREATED,
+        _N_LOST,
     ),
     key=("cell", "comparison", "outcome", "month", "period", "reference"),
-    persons=(Persons("n_treated"),),
+    secret=("n_lost",),
+    persons=(_FEW_LOST, Persons("n_treated")),
 )
 
 BOUNDS = Schema(
@@ -341,9 +352,11 @@ TRUTH = Schema(
         _SE,
         Column("gap_in_se", "number", "Écart à la vérité", "erreurs types"),
         _TREATED,
+        _N_LOST,
     ),
     key=("cell", "comparison", "outcome", "month"),
-    persons=(Persons("n_treated"),),
+    secret=("n_lost",),
+    persons=(_FEW_LOST, Persons("n_treated")),
 )
 
 BENCHMARK = Schema(
@@ -357,10 +370,12 @@ BENCHMARK = Schema(
         _TREATED,
         _CONTROL,
         Column("note", "text", "Remarque"),
+        _N_LOST,
     ),
     key=("source",),
     shown=("se_kind",),
-    persons=(Persons("n_treated"), Persons("n_control")),
+    secret=("n_lost",),
+    persons=(_FEW_LOST, Persons("n_treated"), Persons("n_control")),
 )
 
 CELLS = Schema(

@@ -7,13 +7,14 @@ opening a result set, and pages, figures and exports accept nothing else.
 
 Public names: `Column(name, kind, title, unit="", note="")`,
 `Persons(count, share="", minus="", unless=(), hides=())`,
-`Schema(name, title, columns, key, shown=(), persons=(), group=(), partition=(), merge="")`,
+`Schema(name, title, columns, key, shown=(), persons=(), group=(), partition=(), secret=(),
+merge="")`,
 `ProtectedTable` (`.frame`, `.schema`, `.profile`, `.withheld`, `.select(**equals)`, `len`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -82,6 +83,8 @@ class Schema:
     partition
         Rows that agree on these columns are levels whose shares add up to one: a hidden level
         must not be the remainder of the others.
+    secret
+        Columns that the rules read and that are never published.
     merge
         ``"chain"`` for nested counts (flow chart), ``"bins"`` for a binned distribution; empty
         for independent rows.
@@ -95,6 +98,7 @@ class Schema:
     persons: tuple[Persons, ...] = ()
     group: tuple[str, ...] = ()
     partition: tuple[str, ...] = ()
+    secret: tuple[str, ...] = ()
     merge: Literal["", "chain", "bins"] = ""
 
     def column(self, name: str) -> Column:
@@ -103,6 +107,12 @@ class Schema:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    @property
+    def published(self) -> Schema:
+        """The schema without its secret columns."""
+        columns = tuple(column for column in self.columns if column.name not in self.secret)
+        return replace(self, columns=columns, secret=())
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from pacte_eval.definitions.vocabulary import level_label
 from pacte_eval.designs import Design
 from pacte_eval.designs.nearest import NO_CONTROL, TOO_FAR
 from pacte_eval.diagnostics import (
+    Verdicts,
     balance_verdict,
     effective_size_verdict,
     minimum_detectable_effect,
@@ -27,6 +28,7 @@ from pacte_eval.diagnostics import (
 )
 from pacte_eval.effects import Effects, estimate, full_att_bounds
 from pacte_eval.frames import Comparison
+from pacte_eval.results import Profile
 from pacte_eval.studies.cells import Cell
 from pacte_eval.studies.designs import named_design, pool_rare_levels, without_history_from
 
@@ -84,12 +86,12 @@ class Analysis:
         place = {"cell": cell.id, "comparison": self.asked.id}
         for name, design in ((LEVEL, level), (DIFFERENCE, difference)):
             labelled = {**place, "design": name}
-            findings.add("balance", self._balance(design), **labelled)
+            findings.add("balance", self._balance(design), n_lost=lost(design), **labelled)
             findings.add("overlap", _overlap(design), **labelled)
             findings.add("support", _support(design), **labelled)
         primary = self._level_effects(level, place, findings)
         self._difference_effects(difference, comparison, place, findings)
-        if level.n_treated < int(comparison.treated.sum()):
+        if lost(level):
             self._beyond_support(level, comparison, place, findings)
         self._verdicts(level, primary, place, findings)
         return level
@@ -109,7 +111,7 @@ class Analysis:
             rows["matched"] = rows["when"].isin(matched)
             if trained is not None:
                 rows["controls_trained_since"] = rows["when"].map(trained)
-            findings.add("effects", _dated(rows), **place)
+            findings.add("effects", _dated(rows), n_lost=lost(design), **place)
             if name == self.study.primary.outcome:
                 primary = effects
         return primary
@@ -123,10 +125,10 @@ class Analysis:
         effects = self._difference(design, name, reference)
         rows = self._effect_rows(effects, name, DIFFERENCE, _window(reference))
         rows["matched"] = rows["when"].isin(_months_of(reference, outcome.periods))
-        findings.add("effects", _dated(rows), **place)
+        findings.add("effects", _dated(rows), n_lost=lost(design), **place)
         for window in (reference, *self.study.difference.sensitivity):
             if window == "symmetric":
-                table = self._symmetric(design, name)
+                table, other = self._symmetric(design, name), design
             else:
                 start = window[0]
                 reduced = without_history_from(
@@ -139,7 +141,14 @@ class Analysis:
                 columns={"month": "when"}
             )
             reference_label = "symétrique" if window == "symmetric" else _window(window)
-            findings.add("windows", _dated(rows), outcome=name, reference=reference_label, **place)
+            findings.add(
+                "windows",
+                _dated(rows),
+                outcome=name,
+                reference=reference_label,
+                n_lost=lost(other),
+                **place,
+            )
 
     def _beyond_support(
         self, design: Design, comparison: Comparison, place: dict[str, str], findings: Findings
@@ -215,7 +224,12 @@ class Analysis:
         """
         periods = self._periods(name)
         spans = self.cohort.history.values()
-        return {period for first, last in spans for period in _between(first, last, periods)}
+        return {
+            period
+            for first, last in spans
+            if first in periods and last in periods
+            for period in _between(first, last, periods)
+        }
 
     def _balance(self, design: Design) -> pd.DataFrame:
         table = design.balance()
@@ -260,16 +274,28 @@ class Analysis:
     ) -> None:
         thresholds = self.study.thresholds
         verdicts = [
-            support_verdict(design, thresholds.min_support),
+            _discreet(support_verdict(design, thresholds.min_support), lost(design)),
             balance_verdict(design, thresholds.max_smd, self._name),
             effective_size_verdict(design, thresholds.min_effective_size),
         ]
         if self.held_out:
             verdicts.append(placebo_verdict(effects, list(self.held_out)))
         for verdict in verdicts:
-            findings.add(
-                "verdicts", verdict.table, design=LEVEL, n_treated=design.n_treated, **place
-            )
+            trained = int(design.comparison.treated.sum())
+            findings.add("verdicts", verdict.table, design=LEVEL, n_treated=trained, **place)
+
+
+def lost(design: Design) -> int:
+    """Treated units without a match."""
+    return int(design.comparison.treated.sum()) - design.n_treated
+
+
+def _discreet(verdict: Verdicts, lost: int) -> Verdicts:
+    """A support verdict whose share does not tell a small number of people left out."""
+    if not 0 < lost < Profile().min_persons:
+        return verdict
+    sentence = "Presque toutes les personnes formées ont au moins une personne semblable."
+    return Verdicts(verdict.table.assign(value=np.nan, sentence=sentence))
 
 
 def _support(design: Design) -> pd.DataFrame:

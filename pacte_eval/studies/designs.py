@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.study import EstimatorDefinition, ScoreDefinition
 from pacte_eval.designs import Logit, NearestNeighbour
 from pacte_eval.frames import Comparison
@@ -37,6 +38,27 @@ def named_design(estimator: EstimatorDefinition, comparison: Comparison) -> Near
         tie_tolerance=estimator.tie_tolerance,
         seed=estimator.seed,
     )
+
+
+def check_score(estimator: EstimatorDefinition, covariates: Sequence[str]) -> None:
+    """Refuse a term of the score that names no covariate of the cohort.
+
+    Raises
+    ------
+    InputError
+        Suggesting the nearest covariate.
+    """
+    if isinstance(estimator.score, ScoreDefinition):
+        named = [
+            *estimator.score.squares,
+            *(n for term in estimator.score.interactions for n in term),
+        ]
+        for name in named:
+            if name not in covariates:
+                raise InputError(
+                    f"estimators.main.score names '{name}', which is no covariate: "
+                    f"{nearest(name, covariates)}"
+                )
 
 
 def pool_rare_levels(comparison: Comparison, keep: Sequence[str]) -> Comparison:
@@ -74,5 +96,7 @@ def without_history_from(
     already made equal.
     """
     order = {period: place for place, period in enumerate(periods)}
-    late = [name for name, (_, last) in history.items() if order[last] >= order[start]]
+    late = [
+        name for name, (_, last) in history.items() if last in order and order[last] >= order[start]
+    ]
     return comparison.without([name for name in late if name in comparison.covariates.columns])

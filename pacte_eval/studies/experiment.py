@@ -29,7 +29,7 @@ def beside_experiment(cohort: Cohort, study: StudyDefinition, findings: Findings
         & (effects["period"] == study.primary.month)
     ]
     names = {LEVEL: "Appariement", DIFFERENCE: "Appariement et différence de différences"}
-    columns = ["estimate", "se", "se_kind", "n_treated", "n_control"]
+    columns = ["estimate", "se", "se_kind", "n_treated", "n_control", "n_lost"]
     rows += [
         {name: row[name] for name in columns}
         | {"source": names[row["contrast"]], "note": row["reference"]}
@@ -53,6 +53,7 @@ def _raw(
         "se_kind": "Variance commune aux deux groupes",
         "n_treated": int(np.isfinite(values[0]).sum()),
         "n_control": int(np.isfinite(values[1]).sum()),
+        "n_lost": 0,
     }
 
 

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from pacte_eval.cohorts import Cohort, build_cohort
 from pacte_eval.cohorts.persons import resolve
 from pacte_eval.definitions.cells import territory
+from pacte_eval.definitions.coherence import check_on_cohort, check_on_persons
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
@@ -29,6 +30,7 @@ from pacte_eval.results.provenance import provenance
 from pacte_eval.results.schemas import SCHEMAS
 from pacte_eval.studies.analysis import LEVEL, Analysis, Findings
 from pacte_eval.studies.cells import WHOLE, Cell, cells_of
+from pacte_eval.studies.designs import check_score
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.truth import beside_truth
 from pacte_eval.tables.fingerprint import fingerprint_of
@@ -108,6 +110,7 @@ def run_study(
 
 def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Progress) -> Findings:
     """Every comparison in every cell; one BLAS thread, so that bytes do not depend on threads."""
+    check_score(study.estimators.main, list(data.cohort.covariates.columns))
     findings = Findings()
     if data.source is not None:
         losses = data.source.losses
@@ -151,6 +154,7 @@ def _read(
         raise InputError(f"study '{study.id}' reads its own file of persons: leave --source out")
     progress("reading the file of persons")
     definition = project.persons(study.id, study.persons)
+    check_on_persons(study, definition)
     _refuse_confidential(definition.nature, f"studies/{study.id}/{study.persons}")
     folder = project.folder_of(f"studies/{study.id}/{study.persons}")
     return Data(
@@ -174,6 +178,7 @@ def _read_tables(
     if source is None:
         raise InputError(f"study '{study.id}' needs tables: give their folder with --source")
     definition = project.cohort(cohort)
+    check_on_cohort(study, definition)
     publics = [project.public(identifier) for identifier in study.subgroups.publics]
     opened = open_source(source, progress)
     _refuse_confidential(opened.nature, str(source / "source.yml"))

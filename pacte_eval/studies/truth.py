@@ -7,7 +7,7 @@ import pandas as pd
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.designs import Design
-from pacte_eval.studies.analysis import LEVEL, Analysis, Findings
+from pacte_eval.studies.analysis import LEVEL, Analysis, Findings, lost
 from pacte_eval.studies.cells import Cell
 from pacte_eval.synthetic import att, read_truth
 from pacte_eval.tables.source import Source
@@ -46,7 +46,14 @@ def beside_truth(
     rows["truth"] = rows["month"].map(planted).astype(float)
     gap = rows["estimate"] - rows["truth"]
     rows["gap_in_se"] = gap.where(rows["se"] > 0, np.nan) / rows["se"]
-    findings.add("truth", rows, cell=cell.id, comparison=analysis.asked.id, outcome=OUTCOME)
+    findings.add(
+        "truth",
+        rows,
+        cell=cell.id,
+        comparison=analysis.asked.id,
+        outcome=OUTCOME,
+        n_lost=lost(design),
+    )
 
 
 def _truth_lies_beside(source: Source) -> bool:

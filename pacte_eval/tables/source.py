@@ -45,6 +45,9 @@ class SourceDescription(Definition):
         missing = [table for table in REQUIRED_TABLES if table not in self.coverage]
         if missing:
             raise ValueError(f"coverage dates of {', '.join(missing)} are missing")
+        for table, (first, last) in self.coverage.items():
+            if first > last:
+                raise ValueError(f"coverage of {table} ends ({last}) before it starts ({first})")
         return self
 
 

@@ -147,7 +147,7 @@ def test_flow_of_the_treated(cohort: Cohort) -> None:
 def outcome(cohort: Cohort, name: str) -> pd.Series:
     outcomes = cohort.outcomes[name]
     row = outcomes.aligned(pd.Index([unit_of(cohort, "anne", "certifiante")]))[0]
-    return pd.Series(row, index=outcomes.periods)
+    return pd.Series(row, index=list(outcomes.periods))
 
 
 def test_employment_is_a_contract_on_the_last_day_of_the_month(cohort: Cohort) -> None:
@@ -183,13 +183,13 @@ def test_training_since_time_zero(cohort: Cohort) -> None:
     trained = cohort.outcomes["formation_depuis"]
     controls = cohort.units[cohort.units["arm"] == "en_attente"]
     hugo = controls[controls["person"] == "hugo-trains-in-may"]
-    row = pd.Series(trained.aligned(hugo.index)[0], index=trained.periods)
+    row = pd.Series(trained.aligned(hugo.index)[0], index=list(trained.periods))
     assert row[1] == 0
     assert row[2] == 1
     assert row[36] == 1
     anne = pd.Series(
         trained.aligned(pd.Index([unit_of(cohort, "anne", "certifiante")]))[0],
-        index=trained.periods,
+        index=list(trained.periods),
     )
     assert anne[-1] == 0
     assert anne[0] == 1

@@ -75,7 +75,8 @@ def test_support(design: Design) -> None:
     row = support_verdict(design, 0.8).table.iloc[0]
     assert row["verdict"] == "pass"
     assert row["sentence"] == (
-        "99,5\u202f% des personnes formées ont au moins une personne semblable (seuil\u202f: 80\u202f%)."
+        "99,5\u202f% des personnes formées ont au moins une personne semblable "
+        "(seuil\u202f: 80\u202f%)."
     )
     assert support_verdict(design, 1.0).table["verdict"].iloc[0] == "fail"
 

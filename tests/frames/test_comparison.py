@@ -107,7 +107,11 @@ def test_a_category_keeps_its_order_and_loses_unused_levels() -> None:
         ({"age": [20, None, 40, None]}, {}, "covariate 'age' has fewer than 11 missing values"),
         ({"age": [20, np.inf, 40, 50]}, {}, "covariate 'age' has fewer than 11 infinite values"),
         ({"sex": ["F", None, "F", "H"]}, {}, "covariate 'sex' has fewer than 11 missing values"),
-        ({"month": [1, None, 2, 2]}, {"strata": ["month"]}, "stratum 'month' has fewer than 11 missing"),
+        (
+            {"month": [1, None, 2, 2]},
+            {"strata": ["month"]},
+            "stratum 'month' has fewer than 11 missing",
+        ),
         ({"entry": [0, 0, 0, 0]}, {}, "no unit is treated among fewer than 11 units"),
         ({"entry": [1, 1, 1, 1]}, {}, "no unit is a control among fewer than 11 units"),
         ({"entry": [1, 0, 2, 1]}, {}, "'entry' must hold 0 and 1"),

@@ -193,7 +193,7 @@ def test_withheld_and_not_applicable_read_differently() -> None:
             "ci_high": [0.098, 0.15],
             "n_treated": [300, 4],
         }
-    ).assign(n_control=500)
+    ).assign(n_control=500, n_lost=0)
     text = markdown_table(
         protect(frame, EFFECTS),
         ["cell", "effet", "p", "n_treated"],

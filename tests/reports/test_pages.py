@@ -58,6 +58,7 @@ def effects() -> pd.DataFrame:
                     "treated_mean": 0.5 + effect,
                     "control_mean": 0.5,
                     "n_treated": treated,
+                    "n_lost": 0,
                     "n_control": 10 * treated,
                     "controls_trained_since": 0.3 if month >= 0 else None,
                 }
@@ -183,7 +184,7 @@ def test_one_stub_for_the_study_and_for_each_cell(tmp_path: Path) -> None:
 
 def test_a_stub_is_a_quarto_source(tmp_path: Path) -> None:
     folder = written(tmp_path).relative_to(tmp_path)
-    assert stubs.write_stubs(tmp_path, [folder])
+    stubs.write_stubs(tmp_path, stubs.stubs_of(tmp_path, folder))
     source = (tmp_path / "pages/certifiante-2019/tables/index.qmd").read_text(encoding="utf-8")
     _, header, body = source.split("---\n", 2)
     settings = yaml.safe_load(header)
@@ -207,7 +208,8 @@ def test_stubs_written_anew_drop_those_of_results_that_went(tmp_path: Path) -> N
     old = tmp_path / "pages/autre/index.qmd"
     old.parent.mkdir(parents=True)
     old.write_text("", encoding="utf-8")
-    assert len(stubs.write_stubs(tmp_path)) == 3
+    stubs.write_every_stub(tmp_path)
+    assert len(list((tmp_path / "pages").rglob("*.qmd"))) == 3
     assert not old.exists()
 
 
@@ -226,6 +228,8 @@ def test_the_home_page_lists_studies_and_their_cells(
     monkeypatch.chdir(tmp_path)
     assert str(stubs.list_of_pages().data) == "Aucun résultat pour l'instant."
     written(tmp_path)
+    assert str(stubs.list_of_pages().data) == "Aucun résultat pour l'instant.", "no page yet"
+    stubs.write_every_stub(tmp_path)
     listed = text(stubs.list_of_pages())
     assert "(pages/certifiante-2019/tables/index.qmd)" in listed
     assert "    - [Marseille – Aubagne](pages/" in listed

@@ -37,6 +37,7 @@ def effects(**changes: object) -> pd.DataFrame:
         "treated_mean": 0.6,
         "control_mean": 0.5,
         "n_treated": 500,
+        "n_lost": 0,
         "n_control": 2000,
         "controls_trained_since": 0.2,
     }
@@ -60,7 +61,7 @@ def test_large_counts_leave_a_row_as_it_is() -> None:
 @pytest.mark.parametrize("persons", [1, 10])
 def test_a_small_count_takes_every_value_with_it(name: str, persons: int) -> None:
     row = protect(effects(**{name: persons}), EFFECTS).frame.iloc[0]
-    assert row[list(EFFECTS.hideable)].isna().all()
+    assert row[list(EFFECTS.published.hideable)].isna().all()
     assert row["suppressed"]
     assert row["cell"] == "region"
 
@@ -179,10 +180,19 @@ def test_the_lost_cannot_be_had_by_difference() -> None:
         ]
     )
     row = protect(frame, SUPPORT).frame.iloc[0]
-    gone = ["n_treated", "share_supported", "n_outside_caliper", "n_without_control"]
+    gone = ["n_supported", "share_supported", "n_outside_caliper", "n_without_control"]
     assert row[gone].isna().all()
-    assert row["n_supported"] == 497
+    assert row["n_treated"] == 500
     assert row["effective_sample_size"] == 800.0
+
+
+def test_the_number_supported_is_hidden_everywhere_when_few_are_lost() -> None:
+    row = protect(effects(n_lost=3), EFFECTS).frame.iloc[0]
+    assert row[["n_treated", "target_population"]].isna().all()
+    assert row["estimate"] == 0.1
+    assert "n_lost" not in row.index
+    many = protect(effects(n_lost=11), EFFECTS).frame.iloc[0]
+    assert many["n_treated"] == 500
 
 
 def test_a_verdict_on_few_persons_goes_with_its_sentence() -> None:
@@ -340,6 +350,7 @@ def balance(treated: list[int], control: list[int], n_treated: int, n_control: i
             "variance_ratio_after": 1.0,
             "ks_after": 0.1,
             "n_treated": n_treated,
+            "n_lost": 0,
             "n_control": n_control,
         }
     )

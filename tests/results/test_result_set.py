@@ -38,6 +38,7 @@ def tables() -> dict[str, ProtectedTable]:
             "se": [1 / 3, 0.1, np.nan],
             "p": [1e-12, 0.4, np.nan],
             "n_treated": [500, 7, 500],
+            "n_lost": 0,
             "n_control": [2000, 21, 2000],
         }
     )
@@ -164,7 +165,9 @@ def test_no_suppressed_value_is_written(tmp_path: Path) -> None:
 def test_any_text_and_number_survive(
     tmp_path_factory: pytest.TempPathFactory, labels: list[str], number: float
 ) -> None:
-    frame = pd.DataFrame({"source": labels, "estimate": number, "n_treated": 100, "n_control": 200})
+    frame = pd.DataFrame(
+        {"source": labels, "estimate": number, "n_treated": 100, "n_control": 200, "n_lost": 0}
+    )
     folder = tmp_path_factory.mktemp("any") / "r"
     write_result_set(
         folder,

@@ -12,22 +12,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.reports.rendering import pandoc, tree
-from pacte_eval.reports.rendering.document import Document
-from pacte_eval.reports.rendering.execution import execute
-from pacte_eval.reports.rendering.html import HtmlWriter
-from pacte_eval.reports.rendering.pdf import PdfWriter
-from pacte_eval.reports.rendering.project import Project, as_list, read_project
+from pacte_eval.reports.rendering import html, pandoc, pdf, tree, word
+from pacte_eval.reports.rendering.cells import execute
+from pacte_eval.reports.rendering.document import Document, Writer
+from pacte_eval.reports.rendering.project import Project, read_project
 from pacte_eval.reports.rendering.source import Page, read_page
 from pacte_eval.reports.rendering.tree import Node
-from pacte_eval.reports.rendering.word import WordWriter
-from pacte_eval.reports.rendering.writer import Writer
 
 __all__ = ["Format", "render", "render_project"]
 
 Format = Literal["html", "docx", "pdf"]
 Progress = Callable[[str], None]
-WRITERS: dict[Format, type[Writer]] = {"html": HtmlWriter, "docx": WordWriter, "pdf": PdfWriter}
+WRITERS: dict[Format, Writer] = {"html": html, "docx": word, "pdf": pdf}
+OTHERS: dict[Format, str] = {"docx": "Word", "pdf": "PDF"}
+TITLES = ("title", "subtitle")
 
 
 def render(
@@ -36,7 +34,7 @@ def render(
     project: Path,
     formats: Sequence[Format],
     out: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda _: None,
 ) -> list[Path]:
     """Render one page; its cells run once for all formats.
 
@@ -47,16 +45,11 @@ def render(
     project
         Folder that holds `_quarto.yml`; the cells' working directory.
     formats
-        Any of `html`, `docx`, `pdf`.
+        Any of `html`, `docx`, `pdf`; the files written are returned in their order.
     out
         Folder where the outputs mirror the tree of the sources.
     progress
         Receives the name of each page before it is rendered.
-
-    Returns
-    -------
-    list of Path
-        The files written, in the order of `formats`.
 
     Raises
     ------
@@ -73,7 +66,7 @@ def render_project(
     pages: Sequence[Path] | None = None,
     formats: Sequence[Format] = ("html",),
     out: Path,
-    progress: Progress | None = None,
+    progress: Progress = lambda _: None,
 ) -> list[Path]:
     """Run the pre-render step, then render the given pages, or all those of `_quarto.yml`.
 
@@ -92,7 +85,7 @@ def _render(
     project: Project,
     formats: Sequence[Format],
     out: Path,
-    progress: Progress | None,
+    progress: Progress,
 ) -> list[Path]:
     """Write everything to a folder beside `out`, then rename each file to its place."""
     out = out.resolve()
@@ -100,8 +93,7 @@ def _render(
     with tempfile.TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
         made: list[Path] = []
         for path in pages:
-            if progress:
-                progress(project.name(path))
+            progress(project.name(path))
             made += _render_page(read_page(path, project), formats, Path(temporary))
         for name in made:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
@@ -110,31 +102,34 @@ def _render(
 
 
 def _render_page(page: Page, formats: Sequence[Format], folder: Path) -> list[Path]:
-    executed = execute(page, {WRITERS[one].image_kind for one in formats})
-    suffixes = [WRITERS[one].suffix for one in formats]
     made = []
-    for kind in (WRITERS[one] for one in formats):
-        settings = page.project.settings(page.header, page.path, kind.quarto_name)
-        name = page.path.relative_to(page.project.root).with_suffix(kind.suffix)
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as work:
-            writer = kind(page, settings, Path(work))
-            blocks = Document(writer).blocks(executed["blocks"])
-            document = {**executed, "meta": _metadata(page.name, settings), "blocks": blocks}
-            (folder / name).write_bytes(writer.write(document, suffixes))
-        made.append(name)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        work = Path(temporary)
+        executed = execute(page, {WRITERS[one].IMAGES for one in formats}, work)
+        for one in formats:
+            writer = WRITERS[one]
+            settings = page.project.settings(page.header, writer.NAME)
+            blocks = Document(page, settings, writer).blocks(executed["blocks"])
+            document = {**executed, "meta": _metadata(page, settings, formats), "blocks": blocks}
+            name = page.path.relative_to(page.project.root).with_suffix(f".{one}")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(writer.write(document, page, settings, work))
+            made.append(name)
     return made
 
 
-def _metadata(name: str, settings: dict[str, Any]) -> Node:
-    """What every template shows; titles are read as Markdown, the rest is text."""
+def _metadata(page: Page, settings: dict[str, Any], formats: Sequence[Format]) -> Node:
+    """What the templates show; titles are read as Markdown, the rest is text."""
+    others = [
+        {"name": name, "href": page.path.with_suffix(f".{one}").name}
+        for one, name in OTHERS.items()
+        if one in formats
+    ]
     site = settings.get("website", {}).get("title", "")
-    texts = {key: settings.get(key, "") for key in ("description", "banner", "date")}
-    texts |= {"site": site, "lang": settings.get("lang", "fr")}
-    meta = {key: tree.meta_text(value) for key, value in texts.items() if value}
-    for key in ("title", "subtitle"):
-        inlines = list(pandoc.read_inlines(settings.get(key, ""), name))
-        meta |= {key: {"t": "MetaInlines", "c": inlines}} if inlines else {}
-    authors = [tree.meta_text(author) for author in as_list(settings.get("author"))]
-    citing = {"link-citations": {"t": "MetaBool", "c": True}}
-    return {**meta, **citing, "author": {"t": "MetaList", "c": authors}}
+    shown: dict[str, Any] = {"site": site, "lang": "fr", "formats": others, "link-citations": True}
+    shown |= {key: settings[key] for key in ("author", "banner", "date") if key in settings}
+    titles = {key: pandoc.read_inlines(settings.get(key, ""), page.name) for key in TITLES}
+    return {
+        **{key: tree.meta(value) for key, value in shown.items()},
+        **{key: tree.new("MetaInlines", one) for key, one in titles.items() if one},
+    }

@@ -1,7 +1,7 @@
-"""Runs the cells of one page in this process, in one fresh namespace, and keeps what they show.
+"""Runs the cells of a page, once for all formats, and puts what they show in their place.
 
-Figures are drawn by Matplotlib's file canvas; what a cell leaves open at its end is shown, as in a
-notebook. Values are kept as Markdown or text, never as HTML.
+A cell shows Markdown and Matplotlib's figures, and nothing else; a figure left open at its end is
+shown, as in a notebook.
 """
 
 from __future__ import annotations
@@ -10,195 +10,148 @@ import ast
 import contextlib
 import io
 import sys
-import traceback
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import IPython.display
 import matplotlib
 import matplotlib.pyplot as plt
-from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.reports.rendering import tree
-from pacte_eval.reports.rendering.source import Cell
+from pacte_eval.reports.rendering import pandoc, tree
+from pacte_eval.reports.rendering.source import CELL_CLASS, Cell, Page
+from pacte_eval.reports.rendering.subset import refuse_outside
 from pacte_eval.reports.rendering.tree import Node
 
+INLINE = "{python}"
 SETTINGS: Any = {"svg.hashsalt": "pacte", "svg.fonttype": "path"}
 METADATA: Any = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 SAVED: Any = {"dpi": 200, "bbox_inches": "tight"}
 POINTS_PER_INCH = 72.0
-
-
-@dataclass(frozen=True)
-class Markdown:
-    """Markdown that a cell or an inline expression showed."""
-
-    text: str
+ADVICE = "a cell shows a Markdown, a figure or, ended by a semicolon, nothing"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: one image file per kind (`svg`, `png`), width in points."""
+    """A figure: its files without their suffix (`.svg`, `.png`), its width in points."""
 
-    images: dict[str, bytes]
+    path: Path
     width: float
 
 
-Shown = Markdown | Drawing | list[Node]
+@dataclass(frozen=True)
+class Executed:
+    """A cell and what it showed, in order: figures, and Markdown read into blocks."""
+
+    cell: Cell
+    shown: list[Drawing | list[Node]]
 
 
-class _Failure:
-    """Turns whatever a cell raises into one sentence that names the page, the cell and the line."""
+def execute(page: Page, kinds: Collection[str], folder: Path) -> Node:
+    """The page's tree, each cell replaced by a node `Executed`, each inline value by its inlines.
 
-    def __init__(self, page: str, cell: Cell) -> None:
-        self.page, self.cell = page, cell
+    Figures are saved in `folder`, in each of the `kinds` that the formats need: `svg`, `png`.
+    """
+    source = pandoc.read("\n".join(line.text for line in page.lines), page.name)
+    refuse_outside(source["blocks"], page.locate)
+    session = Session(sorted(kinds), folder)
 
-    def __enter__(self) -> None:
+    def run(node: Node) -> list[Node] | None:
+        if node["t"] == "CodeBlock" and CELL_CLASS in node["c"][0][1]:
+            cell = page.cells[int(dict(node["c"][0][2])["number"])]
+            return [tree.new("Executed", Executed(cell, session.run(cell)))]
+        if node["t"] == "Code" and node["c"][1].startswith(INLINE):
+            return session.inlines(node["c"][1].removeprefix(INLINE), page.locate(node["c"][1]))
         return None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not isinstance(error, Exception):
-            return
-        frames = traceback.extract_tb(trace)
-        lines = [frame.lineno for frame in frames if frame.filename == self.cell.file]
-        if isinstance(error, SyntaxError) and error.lineno and not lines:
-            lines.append(error.lineno + self.cell.line - 1)
-        where = self.cell.where(lines[-1] if lines else None)
-        where = where if self.page == self.cell.file else f"{self.page}: {where}"
-        name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
-        raise InputError(f"{where}: {name}{' '.join(str(error).split())}") from error
+    with session.opened(page.project.root):
+        return {**source, "blocks": tree.transform(source["blocks"], run)}
 
 
 class Session:
-    """The namespace of one page; a context manager, as running changes folder and settings.
+    """The namespace of one page, whose cells run in turn."""
 
-    Parameters
-    ----------
-    page
-        Name of the page, for messages.
-    root
-        Working directory of the cells, and first on the import path.
-    kinds
-        Image kinds to draw: `svg`, `png`.
-    """
+    def __init__(self, kinds: list[str], folder: Path) -> None:
+        self.kinds, self.folder = kinds, folder
+        self.namespace: dict[str, Any] = {"__name__": "__main__"}
+        self.shown: list[Drawing | list[Node]] = []
+        self.drawn = 0
 
-    def __init__(self, page: str, root: Path, kinds: Collection[str]) -> None:
-        self.page, self.root, self.kinds = page, root, sorted(kinds)
-        self.namespace: dict[str, Any] = {"__name__": "__main__", "display": self._display}
-        self.stack = contextlib.ExitStack()
-
-    def __enter__(self) -> Session:
+    @contextlib.contextmanager
+    def opened(self, root: Path) -> Iterator[None]:
+        """Run in the folder `root`, from which cells import; leave the process as it was."""
         plt.switch_backend("agg")
-        self.stack.enter_context(contextlib.chdir(self.root))
-        self.stack.enter_context(_replaced(sys, "path", [str(self.root), *sys.path]))
-        self.stack.enter_context(_replaced(plt, "show", self._show))
-        self.stack.enter_context(_replaced(IPython.display, "display", self._display))
-        self.stack.enter_context(matplotlib.rc_context(SETTINGS))
-        self.stack.callback(plt.close, "all")
-        return self
+        replaced = ((sys, "path", [str(root), *sys.path]), (plt, "show", self._show))
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.chdir(root))
+            stack.enter_context(matplotlib.rc_context(SETTINGS))
+            for module, name, value in replaced:
+                stack.callback(setattr, module, name, getattr(module, name))
+                setattr(module, name, value)
+            stack.callback(plt.close, "all")
+            yield
 
-    def __exit__(self, *_: object) -> None:
-        self.stack.close()
-
-    def run(self, cell: Cell) -> list[Shown]:
+    def run(self, cell: Cell) -> list[Drawing | list[Node]]:
         """Execute a cell and return what it shows, in order."""
-        self.cell, self.printed = cell, io.StringIO()
-        self.shown: list[Shown] = []
-        self.drawn: list[Figure] = []
-        with _Failure(self.page, cell), contextlib.redirect_stdout(self.printed):
-            self._display(self._execute(cell))
-            self._show()
-            self._flush()
-        return self.shown
-
-    def _execute(self, cell: Cell) -> object:
-        """The value of the last expression, unless a semicolon silences it."""
-        module = ast.parse(cell.code, cell.file)
-        ast.increment_lineno(module, cell.line - 1)
-        last = module.body[-1] if module.body else None
-        if not isinstance(last, ast.Expr) or cell.code.rstrip().endswith(";"):
-            exec(compile(module, cell.file, "exec"), self.namespace)
-            return None
-        module.body.pop()
-        exec(compile(module, cell.file, "exec"), self.namespace)
-        return eval(compile(ast.Expression(last.value), cell.file, "eval"), self.namespace)
-
-    def value(self, cell: Cell) -> Markdown | str:
-        """Value of an inline expression."""
-        with _Failure(self.page, cell):
-            value = eval(compile(cell.code.strip(), "inline", "eval"), self.namespace)
-            as_markdown = _markdown(value)
-            return str(value) if as_markdown is None else as_markdown
-
-    def _flush(self) -> None:
-        """Keep what was printed since the last call."""
-        text = self.printed.getvalue()
-        if text and self.cell.options.get("output") == "asis":
-            self.shown.append(Markdown(text))
-        elif text:
-            self.shown.append([tree.code(text.rstrip("\n"), "cell-output")])
-        self.printed.seek(0)
-        self.printed.truncate()
-
-    def _show(self, *_: object, **__: object) -> None:
-        for number in plt.get_fignums():
-            self._draw(plt.figure(number))
-        plt.close("all")
-
-    def _draw(self, figure: Figure) -> None:
-        if any(figure is one for one in self.drawn):
-            return
-        self._flush()
-        self.drawn.append(figure)
-        images = {}
-        for kind in self.kinds:
-            file = io.BytesIO()
-            figure.savefig(file, format=kind, metadata=METADATA[kind], **SAVED)
-            images[kind] = file.getvalue()
-        inches = figure.get_tightbbox().width + 2 * matplotlib.rcParams["savefig.pad_inches"]
-        self.shown.append(Drawing(images, round(inches * POINTS_PER_INCH, 1)))
-
-    def _display(self, *values: object) -> None:
-        for value in values:
+        self.shown, printed = [], io.StringIO()
+        with _located(cell.where), contextlib.redirect_stdout(printed):
+            value = self._execute(cell.code)
             if isinstance(value, Figure):
                 self._draw(value)
-            elif value is not None and not _is_artist(value):
-                self._flush()
-                self.shown.append(_markdown(value) or [tree.code(repr(value), "cell-output")])
+            elif hasattr(value, "_repr_markdown_"):
+                shown = pandoc.read(value._repr_markdown_(), cell.where, pandoc.DATA)["blocks"]
+                refuse_outside(shown, lambda _: cell.where)
+                self.shown.append(shown)
+            elif value is not None:
+                raise InputError(f"it shows a {type(value).__name__}: {ADVICE}")
+            self._show()
+            if printed.getvalue():
+                raise InputError(f"it prints: {ADVICE}")
+        return self.shown
+
+    def inlines(self, code: str, where: str) -> list[Node]:
+        """Value of an inline expression."""
+        with _located(where):
+            value = eval(compile(code.strip(), "inline", "eval"), self.namespace)
+            if hasattr(value, "_repr_markdown_"):
+                return pandoc.read_inlines(value._repr_markdown_(), where)
+            return [tree.new("Str", str(value))]
+
+    def _execute(self, code: str) -> object:
+        """The value of the last expression, unless a semicolon silences it."""
+        module = ast.parse(code)
+        last = module.body[-1] if module.body else None
+        if not isinstance(last, ast.Expr) or code.rstrip().endswith(";"):
+            exec(compile(module, "cell", "exec"), self.namespace)
+            return None
+        module.body.pop()
+        exec(compile(module, "cell", "exec"), self.namespace)
+        return eval(compile(ast.Expression(last.value), "cell", "eval"), self.namespace)
+
+    def _show(self) -> None:
+        for number in plt.get_fignums():
+            self._draw(plt.figure(number))
+
+    def _draw(self, figure: Figure) -> None:
+        self.drawn += 1
+        path = self.folder / f"figure-{self.drawn}"
+        for kind in self.kinds:
+            figure.savefig(path.with_suffix(f".{kind}"), metadata=METADATA[kind], **SAVED)
+        inches = figure.get_tightbbox().width + 2 * matplotlib.rcParams["savefig.pad_inches"]
+        self.shown.append(Drawing(path, round(inches * POINTS_PER_INCH, 1)))
+        plt.close(figure)
 
 
-@contextlib.contextmanager
-def _replaced(module: object, name: str, value: object) -> Iterator[None]:
-    before = getattr(module, name)
-    setattr(module, name, value)
-    try:
-        yield
-    finally:
-        setattr(module, name, before)
+def _located(where: str) -> contextlib.ExitStack:
+    """A context in which whatever is raised becomes one sentence that begins with `where`."""
 
+    def explain(_: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Exception):
+            name = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+            raise InputError(f"{where}: {name}{' '.join(str(error).split())}") from error
 
-def _is_artist(value: object) -> bool:
-    """Axes, lines and lists of them: what plotting functions return, never meant to be read."""
-    if isinstance(value, list | tuple) and value:
-        return all(_is_artist(one) for one in value)
-    return isinstance(value, Artist)
-
-
-def _markdown(value: object) -> Markdown | None:
-    as_markdown = getattr(value, "_repr_markdown_", None)
-    if callable(as_markdown):
-        return Markdown(str(as_markdown()))
-    if hasattr(value, "_repr_html_"):
-        name = type(value).__name__
-        raise InputError(f"a {name} shows as HTML, which is not supported; show a Markdown of it")
-    return None
+    stack = contextlib.ExitStack()
+    stack.push(explain)
+    return stack

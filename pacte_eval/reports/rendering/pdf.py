@@ -1,64 +1,52 @@
-"""PDF: pandoc writes Typst, whose own program sets it with the fonts it carries."""
+"""PDF, tagged for assistive software: pandoc writes Typst, which sets it with its own fonts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import typst
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.reports.rendering import pandoc, tree
-from pacte_eval.reports.rendering.project import as_list
+from pacte_eval.reports.rendering.cells import Drawing
+from pacte_eval.reports.rendering.source import Page
 from pacte_eval.reports.rendering.tree import Node
-from pacte_eval.reports.rendering.writer import TEXT_WIDTH, Writer
 
+NAME, IMAGES = "typst", "svg"
 TEMPLATE = Path(__file__).with_name("page.typ")
 
 
-class PdfWriter(Writer):
-    """Shows a page in PDF, with the structure that assistive software reads."""
+def picture(drawing: Drawing, alt: str) -> Node:
+    file = drawing.path.with_suffix(".svg").name
+    size = f"calc.min({drawing.width}, text-width) * 1pt"
+    call = f'#image("{file}", width: {size}, alt: {_quoted(alt)})'
+    return tree.new("RawInline", "typst", call)
 
-    suffix, quarto_name = ".pdf", "typst"
 
-    def picture(self, content: bytes, alt: str, width: float) -> Node:
-        described = json.dumps(alt, ensure_ascii=False)  # the escapes of a Typst string
-        size = f"{min(width, TEXT_WIDTH)}pt"
-        call = f'#image("{self.save(content)}", width: {size}, alt: {described})'
-        return tree.raw("typst", call, "RawInline")
+def callout(kind: str, title: str, blocks: list[Node]) -> list[Node]:
+    opening, middle, closing = (
+        tree.new("RawBlock", "typst", code) for code in (f'#callout("{kind}")[', "][", "]")
+    )
+    heading = tree.new("Plain", pandoc.read_inlines(title, kind))
+    return [opening, heading, middle, *blocks, closing]
 
-    def callout(self, kind: str, title: list[Node], blocks: list[Node], folded: bool) -> list[Node]:
-        opening = [tree.raw("typst", f'#callout("{kind}")['), tree.plain(title)]
-        return [*opening, tree.raw("typst", "]["), *blocks, tree.raw("typst", "]")]
 
-    def write(self, document: Node, suffixes: Sequence[str]) -> bytes:
-        authors = json.dumps(as_list(self.settings.get("author")), ensure_ascii=False)
-        meta = {
-            **document["meta"],
-            "authors": tree.meta_raw("typst", f"({authors[1:-1]},)"),
-            "toc-title": tree.meta_text(self.settings.get("toc-title", "Sommaire")),
-            "toc-depth": tree.meta_text(self.settings.get("toc-depth", 2)),
-            "toc": {"t": "MetaBool", "c": bool(self.settings.get("toc"))},
-        }
-        text = pandoc.write(
-            {**document, "meta": meta},
-            "typst",
-            [f"--template={TEMPLATE}"],
-            self.settings,
-            self.page.name,
-            self.folder,
-        )
-        source = self.folder / "page.typ"
-        source.write_bytes(text.replace(b"align(center)[#table(", b"align(left)[#table("))
-        try:
-            made = typst.compile(
-                source,
-                root=self.folder,
-                ignore_system_fonts=True,
-                format="pdf",
-                timestamp=int(pandoc.source_date_epoch()),
-            )
-        except typst.TypstError as error:
-            raise InputError(f"{self.page.name}: typst: {error.message}") from error
-        return bytes(made)
+def write(document: Node, page: Page, settings: dict[str, Any], folder: Path) -> bytes:
+    author = tree.new("RawInline", "typst", _quoted(settings.get("author", "")))
+    meta = {**document["meta"], "author-name": tree.new("MetaInlines", [author])}
+    arguments = [f"--template={TEMPLATE}", "--shift-heading-level-by=-1"]
+    text = pandoc.write({**document, "meta": meta}, "typst", arguments, page, folder)
+    source = folder / "page.typ"
+    source.write_bytes(text.replace(b"align(center)[#table(", b"align(left)[#table("))
+    try:
+        date = int(pandoc.EPOCH)
+        return typst.compile(source, root=folder, ignore_system_fonts=True, timestamp=date)
+    except typst.TypstError as error:
+        raise InputError(f"{page.name}: typst: {error.message}") from error
+
+
+def _quoted(text: str) -> str:
+    """The text as a string of Typst, whose escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)

@@ -5,6 +5,7 @@ Every line remembers the file and number it comes from, so that a message can na
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pacte_eval.definitions.errors import InputError, nearest
-from pacte_eval.reports.rendering.project import Project, read_keys
-from pacte_eval.reports.rendering.subset import SUBSET
+from pacte_eval.reports.rendering.project import Project
+from pacte_eval.reports.rendering.subset import SUBSET, read_keys
 
 CELL_CLASS = "executed-cell"
-FENCE = re.compile(r"(\s*)(`{3,}|~{3,})\s*(.*?)\s*")
+CELL = "```{python}"
+FENCE = re.compile(r"\s*(`{3,}|~{3,})\s*(.*)")
 SHORTCODE = re.compile(r"\{\{<\s*(\S+)\s*(.*?)\s*>\}\}")
 INCLUDE = re.compile(r"\s*\{\{<\s*include\s+(\S+)\s*>\}\}\s*")
 
@@ -36,16 +38,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Cell:
-    """A python cell: its code without the options, and the line its code starts at."""
+    """A python cell: its code without the options, and where the code begins."""
 
     code: str
     options: dict[str, Any]
-    file: str
-    line: int
-
-    def where(self, line: int | None = None) -> str:
-        label = self.options.get("label")
-        return f"{self.file} line {line or self.line}" + (f" (cell {label})" if label else "")
+    where: str
 
 
 @dataclass
@@ -68,15 +65,13 @@ class Page:
         found = (line.where for line in self.lines if first and first in line.text)
         return next(found, self.name)
 
+    def address(self, page: Path) -> str:
+        """Relative address of another page, in HTML."""
+        return Path(os.path.relpath(page.with_suffix(".html"), self.path.parent)).as_posix()
+
 
 def read_page(path: Path, project: Project) -> Page:
-    """Read a page and the parts it includes.
-
-    Raises
-    ------
-    InputError
-        At the first construct outside the subset, with its file and line.
-    """
+    """Read a page and the parts it includes."""
     page = Page(path, project)
     lines = _read(path, project)
     if lines and lines[0].text.rstrip() == "---":
@@ -97,48 +92,45 @@ def _read(path: Path, project: Project) -> list[Line]:
 
 def _expand(lines: list[Line], page: Page, parents: tuple[Path, ...]) -> Iterator[Line]:
     """Lines with parts included, shortcodes replaced and cells exchanged for numbered markers."""
-    position = 0
-    while position < len(lines):
-        line = lines[position]
-        fence, include = FENCE.fullmatch(line.text), INCLUDE.fullmatch(line.text)
+    rest = iter(lines)
+    for line in rest:
+        fence, include = FENCE.match(line.text), INCLUDE.fullmatch(line.text)
         if fence:
-            end = _closing(lines, position, fence[2])
-            yield from _fenced(lines[position : end + 1], fence, page)
-            position = end
+            block = [line, *_until_closed(line, fence[1], rest)]
+            yield from _cell(block, page) if re.match(r"\{\w", fence[2]) else block
         elif include:
             yield from _include(include[1], line, page, parents)
         else:
             yield Line(_shortcodes(line, page), line.file, line.number)
-        position += 1
 
 
-def _closing(lines: list[Line], start: int, fence: str) -> int:
-    for position, line in enumerate(lines[start + 1 :], start + 1):
+def _until_closed(opening: Line, fence: str, rest: Iterator[Line]) -> Iterator[Line]:
+    for line in rest:
+        yield line
         text = line.text.strip()
         if len(text) >= len(fence) and not text.strip(fence[0]):
-            return position
-    raise InputError(f"{lines[start].where}: the block opened by {fence} is never closed")
+            return
+    raise InputError(f"{opening.where}: the block opened by {fence} is never closed")
 
 
-def _fenced(block: list[Line], fence: re.Match[str], page: Page) -> Iterator[Line]:
-    opening, closing = block[0], block[-1]
-    if not re.match(r"\{\w", fence[3]):
-        yield from block
-        return
-    if fence[3] != "{python}":
+def _cell(block: list[Line], page: Page) -> list[Line]:
+    opening, *body, closing = block
+    if opening.text.rstrip() != CELL:
         raise InputError(
-            f"{opening.where}: cell {fence[2]}{fence[3]} is not supported; "
-            "write ```{python} and its options as '#| key: value' lines"
+            f"{opening.where}: cell {opening.text.strip()} is not supported; "
+            f"write {CELL} and its options as '#| key: value' lines"
         )
-    body = [line.text[len(fence[1]) :] for line in block[1:-1]]
-    count = next((n for n, text in enumerate(body) if not text.startswith("#|")), len(body))
+    texts = [line.text for line in body]
+    count = next((n for n, text in enumerate(texts) if not text.startswith("#|")), len(texts))
+    declared = "\n".join(text[2:].removeprefix(" ") for text in texts[:count])
     first = opening.number + 1
-    options = "\n".join(text[2:].removeprefix(" ") for text in body[:count])
-    read = read_keys(options, "cell", "cell option", opening.file, first)
-    marker = f'{fence[1]}{fence[2]}{{.{CELL_CLASS} number="{len(page.cells)}"}}'
-    page.cells.append(Cell("\n".join(body[count:]), read, opening.file, first + count))
-    yield Line(marker, opening.file, opening.number)
-    yield closing
+    options = read_keys(declared, "cell", "cell option", opening.file, first)
+    where = "" if opening.file == page.name else f"{page.name}: "
+    where += f"{opening.file} line {first + count}"
+    where += f" (cell {options['label']})" if "label" in options else ""
+    marker = f'```{{.{CELL_CLASS} number="{len(page.cells)}"}}'
+    page.cells.append(Cell("\n".join(texts[count:]), options, where))
+    return [Line(marker, opening.file, opening.number), closing]
 
 
 def _include(target: str, line: Line, page: Page, parents: tuple[Path, ...]) -> Iterator[Line]:

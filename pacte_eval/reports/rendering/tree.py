@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Node = dict[str, Any]
 
-SPACE: Node = {"t": "Space"}
 ATTRIBUTES_FIRST = ("Div", "Span", "Link", "Image", "Code", "CodeBlock", "Figure", "Table")
 
 
@@ -23,61 +22,33 @@ def attributes_of(node: Node) -> list[Any]:
     return list(node["c"][0]) if node["t"] in ATTRIBUTES_FIRST else attributes()
 
 
-def text(value: str) -> Node:
-    return {"t": "Str", "c": value}
+def new(kind: str, *content: Any) -> Node:
+    """A node of pandoc's type `kind`, its content as pandoc's documentation gives it."""
+    return {"t": kind, "c": content[0] if len(content) == 1 else list(content)}
 
 
-def para(inlines: Sequence[Node]) -> Node:
-    return {"t": "Para", "c": list(inlines)}
+def image(source: str, alt: str, width: float) -> Node:
+    """An image, its width in points."""
+    return new("Image", attributes(width=f"{width}pt"), [new("Str", alt)], [source, ""])
 
 
-def plain(inlines: Sequence[Node]) -> Node:
-    return {"t": "Plain", "c": list(inlines)}
+def caption(inlines: list[Node]) -> list[Any]:
+    return [None, [new("Plain", inlines)] if inlines else []]
 
 
-def div(blocks: Sequence[Node], attribute: list[Any]) -> Node:
-    return {"t": "Div", "c": [attribute, list(blocks)]}
-
-
-def span(inlines: Sequence[Node], attribute: list[Any]) -> Node:
-    return {"t": "Span", "c": [attribute, list(inlines)]}
-
-
-def raw(form: str, content: str, kind: str = "RawBlock") -> Node:
-    return {"t": kind, "c": [form, content]}
-
-
-def code(content: str, language: str) -> Node:
-    return {"t": "CodeBlock", "c": [attributes("", language), content]}
-
-
-def display_math(formula: str) -> Node:
-    return {"t": "Math", "c": [{"t": "DisplayMath"}, formula]}
-
-
-def image(source: str, alt: str, width: str) -> Node:
-    return {"t": "Image", "c": [attributes(width=width), [text(alt)], [source, ""]]}
-
-
-def link(inlines: Sequence[Node], target: str, *classes: str) -> Node:
-    return {"t": "Link", "c": [attributes("", *classes), list(inlines), [target, ""]]}
-
-
-def caption(inlines: Sequence[Node]) -> list[Any]:
-    return [None, [plain(inlines)] if inlines else []]
-
-
-def meta_text(value: object) -> Node:
-    return {"t": "MetaString", "c": str(value)}
-
-
-def meta_raw(form: str, content: str) -> Node:
-    return {"t": "MetaBlocks", "c": [raw(form, content)]}
+def meta(value: Any) -> Node:
+    """What a template shows: text, escaped by the format, or lists and mappings of it."""
+    if isinstance(value, list):
+        return new("MetaList", [meta(one) for one in value])
+    if isinstance(value, dict):
+        return new("MetaMap", {key: meta(one) for key, one in value.items()})
+    return new("MetaString", str(value))
 
 
 def plain_text(node: Any) -> str:
     """The words of a tree, without their markup."""
-    return "".join(one["c"] if one["t"] == "Str" else " " for one in walk(node)).strip()
+    shown = (one for one in walk(node) if one["t"] in ("Str", "Space", "SoftBreak"))
+    return "".join(one.get("c", " ") for one in shown)
 
 
 def transform(node: Any, visit: Callable[[Node], list[Node] | None]) -> Any:

@@ -9,58 +9,61 @@ import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pacte_eval.reports.rendering import pandoc, tree
+from pacte_eval.reports.rendering.cells import Drawing
+from pacte_eval.reports.rendering.source import Page
 from pacte_eval.reports.rendering.tree import Node
-from pacte_eval.reports.rendering.writer import TEXT_WIDTH, Writer
 
+NAME, IMAGES = "docx", "png"
 PARTS = Path(__file__).with_name("word")
 REFERENCE = "reference.docx"
 LONGEST = 30  # characters of a text beyond which its column is no wider
+TEXT_WIDTH = 453.0  # points: A4 between its margins
 
 
-class WordWriter(Writer):
-    """Shows a page in Word; callouts are paragraphs of a shaded style."""
+def picture(drawing: Drawing, alt: str) -> Node:
+    width = min(drawing.width, TEXT_WIDTH)
+    return tree.image(drawing.path.with_suffix(".png").name, alt, width)
 
-    suffix, quarto_name, image_kind = ".docx", "docx", "png"
 
-    def picture(self, content: bytes, alt: str, width: float) -> Node:
-        return tree.image(self.save(content), alt, f"{min(width, TEXT_WIDTH)}pt")
+def callout(kind: str, title: str, blocks: list[Node]) -> list[Node]:
+    """Paragraphs of a shaded style."""
+    body = tree.attributes(custom_style=f"Callout {kind}")
 
-    def callout(self, kind: str, title: list[Node], blocks: list[Node], folded: bool) -> list[Node]:
-        heading = tree.attributes(custom_style=f"Callout {kind} title")
-        body = tree.attributes(custom_style=f"Callout {kind}")
+    def styled(node: Node) -> list[Node] | None:
+        paragraph = node["t"] in ("Para", "Plain")
+        return [tree.new("Div", body, [tree.new("Para", node["c"])])] if paragraph else None
 
-        def styled(node: Node) -> list[Node] | None:
-            paragraph = node["t"] in ("Para", "Plain")
-            return [tree.div([tree.para(node["c"])], body)] if paragraph else None
+    heading = tree.attributes(custom_style=f"Callout {kind} title")
+    words = tree.new("Para", pandoc.read_inlines(title, kind))
+    return [tree.new("Div", heading, [words]), *tree.transform(blocks, styled)]
 
-        return [tree.div([tree.para(title)], heading), *tree.transform(blocks, styled)]
 
-    def table(self, table: Node) -> list[Node]:
-        """Columns share the width of the page as their longest words and texts do."""
-        attribute, caption, columns, head, bodies, foot = table["c"]
-        rows = [*head[1], *(row for body in bodies for row in body[3])]
-        texts = [[tree.plain_text(cell[4]) for cell in row[1]] for row in rows]
-        weights = [_weight(column) for column in zip(*texts, strict=True)]
-        shares = [{"t": "ColWidth", "c": weight / sum(weights)} for weight in weights]
-        columns = [[align, share] for (align, _), share in zip(columns, shares, strict=True)]
-        return [{"t": "Table", "c": [attribute, caption, columns, head, bodies, foot]}]
+def write(document: Node, page: Page, settings: dict[str, Any], folder: Path) -> bytes:
+    (folder / REFERENCE).write_bytes(_reference())
+    blocks = tree.transform(document["blocks"], _table)
+    if settings.get("banner"):
+        banner = tree.new("Para", [tree.new("Str", settings["banner"])])
+        blocks = [tree.new("Div", tree.attributes(custom_style="Banner"), [banner]), *blocks]
+    arguments = [f"--reference-doc={REFERENCE}", "--output=-", "--shift-heading-level-by=-1"]
+    return pandoc.write({**document, "blocks": blocks}, "docx", arguments, page, folder)
 
-    def write(self, document: Node, suffixes: Sequence[str]) -> bytes:
-        (self.folder / REFERENCE).write_bytes(_reference())
-        banner = pandoc.plain_inlines(self.settings.get("banner", ""))
-        shown = [tree.div([tree.para(banner)], tree.attributes(custom_style="Banner"))]
-        title = tree.meta_text(self.settings.get("toc-title", "Sommaire"))
-        whole = {
-            **document,
-            "meta": {**document["meta"], "toc-title": title},
-            "blocks": [*(shown if banner else []), *document["blocks"]],
-        }
-        arguments = [f"--reference-doc={REFERENCE}", "--output=-"]
-        if self.settings.get("toc"):
-            arguments += ["--toc", f"--toc-depth={self.settings.get('toc-depth', 2)}"]
-        return pandoc.write(whole, "docx", arguments, self.settings, self.page.name, self.folder)
+
+def _table(node: Node) -> list[Node] | None:
+    """A table whose columns share the page as their longest words and texts do."""
+    if node["t"] != "Table":
+        return None
+    attribute, caption, columns, head, bodies, foot = node["c"]
+    rows = [*head[1], *(row for body in bodies for row in body[3])]
+    texts = [[tree.plain_text(cell[4]) for cell in row[1]] for row in rows]
+    weights = [_weight(column) for column in zip(*texts, strict=True)]
+    columns = [
+        [align, tree.new("ColWidth", weight / sum(weights))]
+        for (align, _), weight in zip(columns, weights, strict=True)
+    ]
+    return [tree.new("Table", attribute, caption, columns, head, bodies, foot)]
 
 
 def _weight(column: Sequence[str]) -> float:

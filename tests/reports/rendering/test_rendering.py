@@ -34,38 +34,78 @@ REFUSED = {
     "cell option": (CELL % "#| fig-capt: x\n1", r"line 6: cell option 'fig-capt'.*'fig-cap'"),
     "option value": (CELL % "#| echo: fenced\n1", r"line 6: cell option 'echo' must be true or"),
     "option syntax": (CELL % "#| label: 'a\n1", r"line 6: not valid YAML"),
-    "raw HTML": ("a <b>c</b>", r"line 5: raw html is not supported: <b>"),
-    "raw block": ("```{=html}\n<hr>\n```", r"raw html is not supported: <hr>"),
-    "raw LaTeX": ("\\newpage\n", r"line 5: raw tex is not supported"),
+    "raw HTML": ("a <b>c</b>", r"line 5: raw html '<b>' is not supported"),
+    "raw block": ("```{=html}\n<hr>\n```", r"raw html '<hr>' is not supported"),
+    "raw LaTeX": ("\\newpage\n", r"line 5: raw tex '.newpage' is not supported"),
     "margin": ("::: {.column-margin}\na\n:::", r"line 5: class 'column-margin'"),
     "callout": ("::: {.callout-danger}\na\n:::", r"line 5: class 'callout-danger'"),
-    "callout attribute": ('::: {.callout-note icon="false"}\na\n:::', r"attribute 'icon'"),
+    "callout attribute": (
+        '::: {.callout-note icon="false"}\na\n:::',
+        r"attribute, title; here: icon",
+    ),
+    "callout without title": ("::: {.callout-tip}\na\n:::", r"attribute, title; here: none"),
+    "folded callout": (
+        '::: {.callout-tip title="A" collapse="true"}\na\n:::',
+        r"line 5: a callout has one attribute, title; here: collapse and title",
+    ),
     "script attribute": ('[a]{onclick="b()"}', r"line 5: attribute 'onclick'"),
-    "script link": ("[a](javascript:b)", r"line 5: link javascript:b"),
+    "script link": ("[a](javascript:b)", r"line 5: link 'javascript:b'"),
     "missing page": ("[a](absent.qmd)", r"line 5: linked page: absent\.qmd does not exist"),
-    "image file": ("![a](b.png)", r"line 5: image file b\.png"),
+    "image file": ("![a](b.png)", r"line 5: image file 'b\.png'"),
     "tabset": ("::: {.panel-tabset}\na\n:::", r"line 5: a tabset begins with a heading"),
     "condition": ('::: {.content-visible when-format="latex"}\na\n:::', r"when-format=latex"),
+    "contrary condition": (
+        '::: {.content-visible unless-format="html"}\na\n:::',
+        r"line 5: condition 'unless-format=html' is not supported",
+    ),
+    "hidden": ('::: {.content-hidden when-format="html"}\na\n:::', r"class 'content-hidden'"),
+    "title level": (
+        "# A",
+        r"line 5: heading of the level of the page's title '# A' is not supported",
+    ),
+    "comment": ("<!-- a -->", r"line 5: raw html '<!-- a -->' is not supported"),
+    "indented cell": ("- a\n\n  ```{python}\n  1\n  ```", r"line 7: cell ```\{python\} is not"),
     "reference": ("Voir @fig-absente.", r"line 5: @fig-absente is not the label of anything"),
-    "section reference": ("## A {#sec-a}\n\n@sec-a", r"line 7: @sec-a needs number-sections"),
+    "section reference": (
+        "## A {#sec-a}\n\n@sec-a",
+        r"line 7: @sec-a is not the label of anything numbered",
+    ),
     "reference and bracket": (
         "$$a$$ {#eq-a}\n\n@eq-a [@pole2021]",
         r"line 7: put a word between the reference @eq-a",
     ),
     "label twice": ("$$a$$ {#eq-a}\n\n$$b$$ {#eq-a}", r"label eq-a is given twice"),
+    "references in a bracket": (
+        "$$a$$ {#eq-a}\n\n[@eq-a; @pole2021]",
+        r"line 7: put a word between the reference @eq-a",
+    ),
+    "formula in a text": ("Soit $$a$$ {#eq-a} ici", r"line 5: \{#eq-a\} follows no formula alone"),
     "no formula": ("Texte {#eq-a}", r"line 5: \{#eq-a\} follows no formula"),
     "citation": ("D'après @inconnu2020.", r"inconnu2020"),
     "figure without alternative": (
-        CELL % "import matplotlib.pyplot as plt\nplt.plot([1, 2])",
+        CELL % "import matplotlib.pyplot as plt\nplt.plot([1, 2]);",
         r"line 6: a figure needs its text alternative, option fig-alt",
     ),
     "label of no figure": (
-        CELL % "#| label: fig-a\n1",
-        r"cell fig-a\): the cell shows 0 figure, not one",
+        CELL % "#| label: fig-a\n#| fig-cap: A\nNone",
+        r"cell fig-a\): .* and one figure go together; the cell shows 0",
+    ),
+    "caption without label": (
+        CELL % "#| tbl-cap: A\nNone",
+        r"line 7: a label tbl-, a tbl-cap and one table go together",
     ),
     "HTML value": (
         CELL % "import pandas\npandas.DataFrame({'a': [1]})",
-        r"essai\.qmd line 6: a DataFrame shows as HTML",
+        r"essai\.qmd line 6: it shows a DataFrame: a cell shows a Markdown",
+    ),
+    "printed line": (CELL % "print('a')", r"essai\.qmd line 6: it prints: a cell shows a Markdown"),
+    "other value": (CELL % "1", r"essai\.qmd line 6: it shows a int: a cell shows a Markdown"),
+    "unrun cell": (CELL % "#| eval: false\n1", r"line 6: cell option 'eval' is not supported"),
+    "hidden cell": (CELL % "#| include: false\n1", r"cell option 'include' is not supported"),
+    "output": (CELL % "#| output: asis\n1", r"line 6: cell option 'output' is not supported"),
+    "heading shown by a cell": (
+        CELL % "from IPython.display import Markdown\nMarkdown('# A')",
+        r"essai\.qmd line 6: heading of the level",
     ),
 }
 
@@ -86,9 +126,10 @@ def test_what_is_outside_the_subset_is_refused_by_name(
             r"essai\.qmd line 2: header key 'titel' is not supported; did you mean 'title'",
         ),
         ("title: A\nformat: {pdf: default}", r"line 3: header key format: 'pdf' is not supported"),
-        ("title: A\ntoc: 3", r"line 3: header key 'toc' must be true or false, not '3'"),
+        ("title: A\nnumber-sections: 3", r"line 3: .* must be true or false, not '3'"),
+        ("title: A\ntoc: true", r"line 3: header key 'toc' is not supported"),
         ("title: A\njupyter: julia", r"line 3: header key 'jupyter' must be python3"),
-        ("title: A\nbibliography: absente.bib", r"essai\.qmd: absente\.bib does not exist"),
+        ("title: A\nauthor: [B, C]", r"line 3: header key 'author' must be text"),
         ("title: [A", r"essai\.qmd line \d+: not valid YAML"),
     ],
 )
@@ -99,7 +140,7 @@ def test_headers_are_checked(render_text: RenderText, header: str, message: str)
 
 def test_failing_cell_names_page_cell_line_and_error(render_text: RenderText) -> None:
     body = "```{python}\n#| label: calcul\na = 1\n\na / 0\n```"
-    expected = r"^essai\.qmd line 9 \(cell calcul\): ZeroDivisionError: division by zero$"
+    expected = r"^essai\.qmd line 7 \(cell calcul\): ZeroDivisionError: division by zero$"
     with pytest.raises(InputError, match=expected):
         render_text(body)
 
@@ -107,7 +148,7 @@ def test_failing_cell_names_page_cell_line_and_error(render_text: RenderText) ->
 def test_failing_inline_code_and_syntax_error(render_text: RenderText) -> None:
     with pytest.raises(InputError, match=r"line 6: NameError: name 'absente' is not defined"):
         render_text("Texte\n`{python} absente`.")
-    with pytest.raises(InputError, match=r"essai\.qmd line 7: SyntaxError"):
+    with pytest.raises(InputError, match=r"essai\.qmd line 6: SyntaxError"):
         render_text(CELL % "a = 1\na = = 2")
 
 
@@ -132,16 +173,19 @@ def test_failure_leaves_nothing_new(project: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "project"]
 
 
-def test_same_inputs_same_bytes(sample: Path, tmp_path: Path) -> None:
+def test_same_inputs_same_bytes_wherever_the_project_is(
+    sample: Path, project: Path, tmp_path: Path
+) -> None:
     digests = []
-    for run in ("un", "deux"):
-        made = render_project(sample, formats=("html", "docx", "pdf"), out=tmp_path / run)
+    for folder in (sample, project):
+        out = tmp_path / folder.parent.name
+        made = render_project(folder, formats=("html", "docx", "pdf"), out=out)
         digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in made])
     assert digests[0] == digests[1]
 
 
 def test_cells_run_once_for_three_formats(project: Path, tmp_path: Path) -> None:
-    code = "with open('passages', 'a') as journal:\n    journal.write('x')\nprint('fait')"
+    code = "with open('passages', 'a') as journal:\n    journal.write('x');"
     (project / "essai.qmd").write_text(f"---\ntitle: E\n---\n\n{CELL % code}\n")
     seen: list[str] = []
     made = render(
@@ -172,41 +216,43 @@ def test_rendering_leaves_the_process_as_it_was(render_text: RenderText) -> None
     assert (Path.cwd(), sys.path, plt.show, plt.rcParams["font.size"]) == before
 
 
-def test_cell_options(render_text: RenderText) -> None:
-    body = "\n\n".join(
-        CELL % code
-        for code in (
-            "#| include: false\nx = 'calcul caché'\nprint(x)",
-            "#| eval: false\n#| echo: true\n1 / 0",
-            "#| output: false\nprint('sortie tue')",
-            "#| output: asis\nprint('**gras** <b>')",
-            "x",
-            "x;",
-        )
+def test_what_a_cell_shows(render_text: RenderText) -> None:
+    markdown = "from IPython.display import Markdown\nMarkdown('**gras** <b>')"
+    cells = (f"#| echo: true\n{markdown}", f"{markdown};", "x = 1")
+    main = html.fromstring(render_text("\n\n".join(CELL % code for code in cells))).xpath("//main")
+    assert main[0].xpath(".//strong/text()") == ["gras"]
+    assert main[0].xpath("string(.//details/pre)").strip() == markdown
+    assert main[0].xpath("count(.//pre)") == 1
+    assert "<b>" in main[0].text_content()
+
+
+def test_tables_of_the_source_and_spaces_of_captions(render_text: RenderText) -> None:
+    source = "| a | b |\n|--|--|\n| 1 | 2 |\n\n: Effet\u202f: *net* {#tbl-a}\n\nVoir @tbl-a."
+    cell = (
+        '#| label: tbl-b\n#| tbl-cap: "Part\u202f: *nette*"\nfrom IPython.display import Markdown\n'
     )
-    main = html.fromstring(render_text(body)).xpath("//main")[0]
-    assert [str(one.text_content()).strip() for one in main.xpath(".//pre")] == [
-        "1 / 0",
-        "'calcul caché'",
+    body = f"{source}\n\n{CELL % (cell + 'Markdown(chr(10).join(lignes))')}"
+    lines = CELL % "lignes = ['| a |', '|--|', '| 1 |']"
+    main = html.fromstring(render_text(f"{lines}\n\n{body}")).xpath("//main")[0]
+    assert [str(one.text_content()) for one in main.xpath(".//caption")] == [
+        "Tableau\xa01\u202f: Effet\u202f: net",
+        "Tableau\xa02\u202f: Part\u202f: nette",
     ]
-    assert main.xpath(".//strong/text()") == ["gras"]
-    assert "sortie tue" not in main.text_content()
-    assert "<b>" in main.text_content()
+    assert main.xpath(".//a[@href='#tbl-a']/text()") == ["tableau\xa01"]
 
 
-def test_figures_shown_printed_and_returned_keep_their_order(render_text: RenderText) -> None:
-    code = (
-        '#| fig-alt: "Deux points"\nimport matplotlib.pyplot as plt\n'
-        "print('avant')\nfigure, axes = plt.subplots()\nplt.show()\nprint('après')\naxes"
-    )
-    main = html.fromstring(render_text(CELL % code)).xpath("//main")[0]
-    kinds = [one.tag for one in main.iter("pre", "img")]
-    assert kinds == ["pre", "img", "pre"]
-    returned = CELL % (
-        '#| fig-alt: "Une figure"\nfrom matplotlib.figure import Figure\n'
-        "figure = Figure()\nfigure.subplots().plot([1, 2])\nfigure"
-    )
-    assert html.fromstring(render_text(returned)).xpath("//main//img/@alt") == ["Une figure"]
+def test_figures_are_shown_once_and_in_order(render_text: RenderText) -> None:
+    def images(code: str) -> list[str]:
+        main = html.fromstring(render_text(CELL % f'#| fig-alt: "Une figure"\n{code}'))
+        return [str(one) for one in main.xpath("//main//img/@src")]
+
+    draw = "import matplotlib.pyplot as plt\nfigure, axes = plt.subplots({})\n"
+    small, large = (images(draw.format(f"figsize=({n}, {n})")) for n in (1, 2))
+    two = draw.format("figsize=(1, 1)") + "plt.show()\n" + draw.format("figsize=(2, 2)")
+    assert images(two) == small + large
+    assert images(draw.format("figsize=(1, 1)") + "figure") == small
+    unmanaged = "from matplotlib.figure import Figure\nFigure()"
+    assert len(images(unmanaged)) == 1
 
 
 @pytest.mark.parametrize(
@@ -241,18 +287,6 @@ def test_links_to_pages_and_in_documents(project: Path, render_text: RenderText)
     assert "/Annots" not in pdf.pages[0]
 
 
-def test_folded_callout_and_heading_as_title(render_text: RenderText) -> None:
-    body = (
-        '::: {.callout-tip collapse="true"}\n## Pour aller plus loin\nSuite.\n:::\n\n'
-        "## Partie\n\nTexte [vu ici]{.content-visible when-format='docx'}."
-    )
-    main = html.fromstring(render_text(body)).xpath("//main")[0]
-    [summary] = main.xpath("details[contains(@class, 'callout-tip')]/summary")
-    assert summary.text_content().strip() == "Pour aller plus loin"
-    assert main.xpath(".//h2/text()") == ["Partie"]
-    assert "vu ici" not in main.text_content()
-
-
 def test_headings_inside_a_tab_stay_in_it(render_text: RenderText) -> None:
     body = "::: {.panel-tabset}\n## A\n### A bis\nun\n\n## B\ndeux\n:::"
     panes = html.fromstring(render_text(body)).xpath("//*[contains(@class, 'tab-pane')]")
@@ -276,8 +310,11 @@ def test_failing_pre_render_step_is_named(project: Path, tmp_path: Path) -> None
     ("old", "new", "message"),
     [
         ("search: false", "search: true", r"_quarto\.yml line \d+: key website: 'search'"),
-        ("type: website", "type: book", r"key project: 'type' must be website or default"),
+        ("type: website", "type: book", r"key project: 'type' must be website"),
         ("lang: fr", "lang: fr\nfilters: [a]", r"key 'filters' is not supported"),
+        ("search: false", "page-footer: A", r"key website: 'page-footer' is not supported"),
+        ("refs.bib", "absente.bib", r"_quarto\.yml: absente\.bib does not exist"),
+        ("refs.bib", "refs.bib\ncsl: a.csl", r"key 'csl' is not supported"),
         ("text: Accueil", "icon: house", r"navbar\.left has href and text"),
     ],
 )

@@ -1,0 +1,88 @@
+"""Whether a study fits the cohort or the file it is on: checked before any data is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pacte_eval.definitions.cells import territory
+from pacte_eval.definitions.cohort import CohortDefinition
+from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.persons import PersonsDefinition
+from pacte_eval.definitions.study import Period, StudyDefinition
+
+
+def check_on_cohort(study: StudyDefinition, cohort: CohortDefinition) -> None:
+    """Check a study against the cohort it names.
+
+    Raises
+    ------
+    InputError
+        If an arm, an outcome, a month or a territory is not there, or if the matching is not exact
+        on the cells controls are drawn in.
+    """
+    months = range(-cohort.window.before, cohort.window.after + 1)
+    _check(study, list(cohort.arms), dict.fromkeys(cohort.outcomes, months))
+    for identifier in study.subgroups.territories:
+        territory(identifier)
+    absent = [cell for cell in cohort.controls.same if cell not in study.estimators.main.exact]
+    if absent:
+        raise InputError(
+            f"study '{study.id}': estimators.main.exact lacks {', '.join(absent)}: controls are "
+            "drawn in these cells, in different proportions"
+        )
+
+
+def check_on_persons(study: StudyDefinition, persons: PersonsDefinition) -> None:
+    """Check a study against the file of persons it names.
+
+    Raises
+    ------
+    InputError
+        If an arm, an outcome or a period is not there, or if publics or territories are asked for.
+    """
+    if study.subgroups.publics or study.subgroups.territories:
+        raise InputError(
+            f"study '{study.id}': a file of persons has no publics or territories: remove subgroups"
+        )
+    periods = {name: item.labels for name, item in persons.outcomes.items()}
+    _check(study, list(persons.arms), periods)
+
+
+def _check(
+    study: StudyDefinition, arms: Sequence[str], outcomes: Mapping[str, Sequence[Period]]
+) -> None:
+    named = [
+        (f"comparison '{one.id}'", arm)
+        for one in study.comparisons
+        for arm in (one.treated, one.control)
+    ]
+    if study.experiment is not None:
+        named += [
+            ("experiment", study.experiment.treated),
+            ("experiment", study.experiment.control),
+        ]
+    for where, arm in named:
+        if arm not in arms:
+            raise InputError(
+                f"study '{study.id}': {where} names the arm '{arm}', which is unknown: "
+                f"{nearest(arm, arms)}"
+            )
+    outcome = study.primary.outcome
+    if outcome not in outcomes:
+        raise InputError(
+            f"study '{study.id}': primary.outcome '{outcome}' is unknown: "
+            f"{nearest(outcome, outcomes)}"
+        )
+    windows = [
+        window
+        for window in (study.difference.reference, *study.difference.sensitivity)
+        if window != "symmetric"
+    ]
+    asked = [*study.horizons, *(period for window in windows for period in window)]
+    for period in asked:
+        if period not in outcomes[outcome]:
+            first, last = outcomes[outcome][0], outcomes[outcome][-1]
+            raise InputError(
+                f"study '{study.id}': '{outcome}' is not observed at {period!r}: its periods go "
+                f"from {first} to {last}"
+            )
