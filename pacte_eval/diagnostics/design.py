@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.numerals import number, percent
 from pacte_eval.designs import Design
-from pacte_eval.diagnostics.verdicts import SEVERITY, Verdict, Verdicts, french, percent
+from pacte_eval.diagnostics.verdicts import SEVERITY, Verdict, Verdicts
 
 _HALF_90 = 1.6448536269514722
 
@@ -59,16 +60,16 @@ def balance_verdict(
     gap, error = float(row["smd_after"]), float(row["smd_se"])
     if np.isfinite(gap) and np.isfinite(error):
         span = (
-            f"écart standardisé {french(gap, 3)} "
-            f"[{french(gap - _HALF_90 * error, 3)}\u202f; {french(gap + _HALF_90 * error, 3)}]"
+            f"écart standardisé {number(gap, 3)} "
+            f"[{number(gap - _HALF_90 * error, 3)}\u202f; {number(gap + _HALF_90 * error, 3)}]"
         )
     else:
         span = "écart non mesurable, toutes les personnes formées étant pareilles"
     meaning = {
-        "pass": f"Toutes les caractéristiques se ressemblent à ±{french(max_smd, 2)} près",
+        "pass": f"Toutes les caractéristiques se ressemblent à ±{number(max_smd, 2)} près",
         "warning": "Toutes les caractéristiques se ressemblent à "
-        f"±{french(2 * max_smd, 2)} près, mais pas toutes à ±{french(max_smd, 2)}",
-        "fail": f"Au moins une caractéristique diffère de plus de ±{french(2 * max_smd, 2)}",
+        f"±{number(2 * max_smd, 2)} près, mais pas toutes à ±{number(max_smd, 2)}",
+        "fail": f"Au moins une caractéristique diffère de plus de ±{number(2 * max_smd, 2)}",
         "non concluant": "Les effectifs ne permettent pas de conclure sur la ressemblance",
     }[verdict]
     sentence = f"{meaning}\u202f; la moins ressemblante est «\u202f{name}\u202f» ({span})."
@@ -113,7 +114,7 @@ def effective_size_verdict(design: Design, min_size: float) -> Verdicts:
     size = design.effective_sample_size()
     verdict: Verdict = "pass" if size >= min_size else "fail"
     sentence = (
-        f"Les personnes semblables, pondérées, en valent {french(size, 0)} toutes différentes "
-        f"(seuil\u202f: {french(min_size, 0)})."
+        f"Les personnes semblables, pondérées, en valent {number(size, 0)} toutes différentes "
+        f"(seuil\u202f: {number(min_size, 0)})."
     )
     return Verdicts.single("effectif de témoins efficace", size, min_size, verdict, sentence)

@@ -8,7 +8,8 @@ import numpy as np
 from scipy import stats
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.diagnostics.verdicts import Verdict, Verdicts, french
+from pacte_eval.definitions.numerals import number
+from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import Effects
 
 ALARM, REFUSAL = 0.05, 0.01
@@ -60,11 +61,12 @@ def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
         "warning": "à la limite de ce que le hasard explique",
         "fail": "incompatibles avec l’absence d’écart",
     }[verdict]
-    number = int(chosen.sum())
+    tested = int(chosen.sum())
+    plural = "s" if tested > 1 else ""
     sentence = (
-        f"Sur {number} mois avant l’entrée non utilisé{'s' if number > 1 else ''} par "
-        f"l’appariement, les écarts sont {meaning} (p\u202f= {french(p, 3)}, "
-        f"plus grand écart\u202f: {french(float(estimates[np.argmax(np.abs(estimates))]), 3)})."
+        f"Sur {tested} mois avant l’entrée non utilisé{plural} par "
+        f"l’appariement, les écarts sont {meaning} (p\u202f= {number(p, 3)}, "
+        f"plus grand écart\u202f: {number(float(estimates[np.argmax(np.abs(estimates))]), 3)})."
     )
     return Verdicts.single("placebo", p, ALARM, verdict, sentence)
 

@@ -7,8 +7,9 @@ import pandas as pd
 from scipy import stats
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.numerals import number
 from pacte_eval.designs import Design
-from pacte_eval.diagnostics.verdicts import Verdict, Verdicts, french
+from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 
 
 def minimum_detectable_effect(
@@ -56,7 +57,7 @@ def power_verdict(design: Design, standard_deviation: float, max_effect: float) 
     found = minimum_detectable_effect(design, standard_deviation)
     verdict: Verdict = "pass" if found <= max_effect else "warning"
     sentence = (
-        f"Avec une puissance de 80\u202f%, le plus petit effet décelable est {french(found, 3)} "
-        f"(seuil\u202f: {french(max_effect, 3)})."
+        f"Avec une puissance de 80\u202f%, le plus petit effet décelable est {number(found, 3)} "
+        f"(seuil\u202f: {number(max_effect, 3)})."
     )
     return Verdicts.single("effet minimal décelable", found, max_effect, verdict, sentence)

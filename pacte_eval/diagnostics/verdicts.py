@@ -54,15 +54,3 @@ class Verdicts:
     def __repr__(self) -> str:
         lines = self.table["verdict"] + " — " + self.table["sentence"]
         return "Verdicts\n" + "\n".join(lines)
-
-
-def french(value: float, digits: int) -> str:
-    """A number with a decimal comma, a minus sign, and narrow spaces between thousands."""
-    text = f"{abs(value):,.{digits}f}".replace(",", "\u202f").replace(".", ",")
-    negative = value < 0 and any(digit in text for digit in "123456789")
-    return ("−" if negative else "") + text
-
-
-def percent(share: float, digits: int = 1) -> str:
-    """A share as ``"97,8 %"``, with a narrow no-break space."""
-    return f"{french(100 * share, digits)}\u202f%"

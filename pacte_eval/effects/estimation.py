@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
 from pacte_eval.effects.contributions import SummedContributions
 from pacte_eval.effects.effects import Effects, interval
 from pacte_eval.effects.inputs import read_clusters, read_outcome, read_window
 from pacte_eval.effects.matched import LOCAL_FIT, MatchedOperator, homoscedastic_variance
 from pacte_eval.frames import Outcomes
-from pacte_eval.frames.outcomes import Period
 
 StandardError = Literal["abadie-imbens", "abadie-imbens-2016", "abadie-imbens-homoscedastic"]
 _ERRORS: tuple[StandardError, ...] = (

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.months import Period
 from pacte_eval.frames import Comparison, Outcomes
-from pacte_eval.frames.outcomes import Period
 
 
 def read_outcome(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from pacte_eval.figures.numerals import number
+from pacte_eval.definitions.numerals import number
 from pacte_eval.figures.style import (
     CONTROL,
     FAINT,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from matplotlib.patches import FancyBboxPatch
 
-from pacte_eval.figures.numerals import number
+from pacte_eval.definitions.numerals import number
 from pacte_eval.figures.style import (
     CONTROL,
     INK,

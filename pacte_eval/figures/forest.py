@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from pacte_eval.figures.numerals import interval, number, unit_of
+from pacte_eval.definitions.numerals import interval, number, unit_of
 from pacte_eval.figures.style import (
     FAINT,
     INK,

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import FixedLocator
 
-from pacte_eval.figures.numerals import amount, interval, number, unit_of
+from pacte_eval.definitions.numerals import amount, interval, number, unit_of
 from pacte_eval.figures.style import (
     CONTROL,
     HELD_OUT,

@@ -21,7 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter
 
-from pacte_eval.figures.numerals import number
+from pacte_eval.definitions.numerals import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, counted
-
-Period = int | str
+from pacte_eval.definitions.months import Period
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ Public names: `number`, `signed`, `percent(share)`, `points(effect)`, `interval(
 `interval_in_words(low, high, unit)`, `reliability(verdicts, n) -> Reliability`,
 `escape_markdown(text)`, `markdown_table(table, columns, titles, formats, composed)`.
 
-Rounding is half away from zero (`pacte_eval.figures.numerals`).
+Rounding is half away from zero (`pacte_eval.definitions.numerals`).
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import pandas as pd
 
-from pacte_eval.figures.numerals import (
+from pacte_eval.definitions.numerals import (
     ABSENT,
     NO_BREAK,
     THIN,
     amount,
     interval,
     number,
+    percent,
     rounded,
     signed,
     unit_of,
@@ -56,11 +57,6 @@ __all__ = [
 ]
 
 WITHHELD = "n.c."
-
-
-def percent(share: SupportsFloat, digits: int = 1) -> str:
-    """``percent(0.563)`` is ``56,3 %``."""
-    return f"{number(share, digits, scale=100)}{THIN}%" if _finite(share) else ABSENT
 
 
 def points(effect: SupportsFloat) -> str:

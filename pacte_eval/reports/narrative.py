@@ -19,7 +19,8 @@ from pacte_eval.reports.french import (
     percent,
     reliability,
 )
-from pacte_eval.reports.page import DIFFERENCE, LEVEL, VERDICTS, Page
+from pacte_eval.reports.page import Page
+from pacte_eval.results.schemas import DIFFERENCE, LEVEL
 
 THIN, FIXED = "\u202f", "\u00a0"
 
@@ -192,11 +193,6 @@ def persons_takeaways(page: Page) -> Markdown:
     verdict = reliability(page.verdict_rows()["verdict"], page.n_treated)
     lines.append(f"**Fiabilité{FIXED}: {verdict}.** {verdict.words}")
     return Markdown("\n".join(f"- {line}" for line in lines))
-
-
-def verdict_legend() -> Markdown:
-    """What the icons of verdicts mean."""
-    return Markdown("Lecture des verdicts\u00a0: " + ", ".join(VERDICTS.values()) + ".")
 
 
 def _headline(row: dict[str, Any], month: int | str) -> str:

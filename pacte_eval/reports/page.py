@@ -41,9 +41,8 @@ from pacte_eval.reports.french import (
     points_with_interval,
 )
 from pacte_eval.results import ProtectedTable, ResultSet
+from pacte_eval.results.schemas import LEVEL, WHOLE
 
-WHOLE = "region"
-LEVEL, DIFFERENCE = "niveau", "différence"
 VERDICTS = {
     "pass": "● favorable",
     "warning": "◐ réserve",

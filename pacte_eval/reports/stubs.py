@@ -14,8 +14,8 @@ from pathlib import Path
 from IPython.display import Markdown
 
 from pacte_eval.reports.french import escape_markdown
-from pacte_eval.reports.page import WHOLE
 from pacte_eval.results import ResultSet
+from pacte_eval.results.schemas import WHOLE
 
 RESULTS, PAGES = "results", "pages"
 LEVEL_OF_PROTECTION = "interne"

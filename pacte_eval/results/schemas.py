@@ -5,12 +5,16 @@ write it in points. `unit` names that unit for the page. `cell` is ``"region"`` 
 population, otherwise the identifier of a public or territory (table `cells`).
 
 Public names: `SOURCES`, `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`,
-`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, and `SCHEMAS`, all of them by name.
+`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, and `SCHEMAS`, all of them by name;
+`WHOLE`, the cell of the whole population; `LEVEL` and `DIFFERENCE`, the contrasts.
 """
 
 from __future__ import annotations
 
 from pacte_eval.results.table import Column, Persons, Schema
+
+WHOLE = "region"
+LEVEL, DIFFERENCE = "niveau", "différence"
 
 _CELL = Column("cell", "text", "Population", note="« region » : toute la population de l'étude.")
 _COMPARISON = Column("comparison", "text", "Comparaison")

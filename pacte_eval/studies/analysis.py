@@ -14,6 +14,7 @@ import pandas as pd
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.cohorts.build import TRAINED_SINCE
+from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.study import ComparisonDefinition, StudyDefinition
 from pacte_eval.definitions.vocabulary import level_label
 from pacte_eval.designs import Design
@@ -29,11 +30,10 @@ from pacte_eval.diagnostics import (
 from pacte_eval.effects import Effects, estimate, full_att_bounds
 from pacte_eval.frames import Comparison
 from pacte_eval.results import Profile
+from pacte_eval.results.schemas import DIFFERENCE, LEVEL
 from pacte_eval.studies.cells import Cell
 from pacte_eval.studies.designs import named_design, pool_rare_levels, without_history_from
 
-Period = int | str
-LEVEL, DIFFERENCE = "niveau", "différence"
 UNITS = {"part": "points"}
 HALF = 0.5  # the largest standard deviation of a share
 

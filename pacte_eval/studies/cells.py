@@ -10,8 +10,7 @@ import numpy as np
 
 from pacte_eval.definitions.cells import PublicDefinition, Territory
 from pacte_eval.frames import Comparison
-
-WHOLE = "region"
+from pacte_eval.results.schemas import WHOLE
 
 
 @dataclass(frozen=True)

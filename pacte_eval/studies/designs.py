@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.study import EstimatorDefinition, ScoreDefinition
 from pacte_eval.designs import Logit, NearestNeighbour
 from pacte_eval.frames import Comparison
 
-Period = int | str
 FEWEST = 5
 RARE = "modalités rares"
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.definitions.study import StudyDefinition
-from pacte_eval.studies.analysis import DIFFERENCE, LEVEL, Findings
-from pacte_eval.studies.cells import WHOLE
+from pacte_eval.results.schemas import DIFFERENCE, LEVEL, WHOLE
+from pacte_eval.studies.analysis import Findings
 
 
 def beside_experiment(cohort: Cohort, study: StudyDefinition, findings: Findings) -> None:

@@ -27,9 +27,9 @@ from pacte_eval.definitions.vocabulary import TABLES
 from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
 from pacte_eval.results.provenance import provenance
-from pacte_eval.results.schemas import SCHEMAS
-from pacte_eval.studies.analysis import LEVEL, Analysis, Findings
-from pacte_eval.studies.cells import WHOLE, Cell, cells_of
+from pacte_eval.results.schemas import LEVEL, SCHEMAS, WHOLE
+from pacte_eval.studies.analysis import Analysis, Findings
+from pacte_eval.studies.cells import Cell, cells_of
 from pacte_eval.studies.designs import check_score
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.truth import beside_truth

@@ -7,7 +7,8 @@ import pandas as pd
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.designs import Design
-from pacte_eval.studies.analysis import LEVEL, Analysis, Findings, lost
+from pacte_eval.results.schemas import LEVEL
+from pacte_eval.studies.analysis import Analysis, Findings, lost
 from pacte_eval.studies.cells import Cell
 from pacte_eval.synthetic import att, read_truth
 from pacte_eval.tables.source import Source

@@ -14,18 +14,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, Field
 
+from pacte_eval.definitions.cohort import ObjectiveCode
+
 Diploma = Literal["aucun", "cap_bep", "bac", "bac_2", "bac_3_plus"]
 Category = Literal["A", "B", "C", "D", "E"]
-Objective = Literal[
-    "certification",
-    "professionnalisation",
-    "pre_qualification",
-    "adaptation_au_poste",
-    "remise_a_niveau",
-    "mobilisation",
-    "perfectionnement",
-    "creation_entreprise",
-]
 
 Person = Annotated[str, Field(description="Pseudonymous key of the person")]
 
@@ -92,7 +84,7 @@ class Training(BaseModel):
     person: Person | None = Field(description="Person key; empty when the entry is not linked")
     start: date = Field(description="First day of training")
     end: date | None = Field(description="Last day of training")
-    objective: Objective | None = Field(description="Objective of the training")
+    objective: ObjectiveCode | None = Field(description="Objective of the training")
     scheme: str | None = Field(description="Scheme")
     funder: (
         Literal["region", "etat", "pole_emploi", "opco", "agefiph", "beneficiaire", "autre"] | None

@@ -19,7 +19,6 @@ from pacte_eval.diagnostics import (
     power_verdict,
     support_verdict,
 )
-from pacte_eval.diagnostics.verdicts import french, percent
 from pacte_eval.effects import Effects, estimate
 from pacte_eval.frames import Comparison
 
@@ -164,15 +163,3 @@ def test_joined_verdicts_keep_the_gravest(design: Design) -> None:
     assert Verdicts.joined([]).worst == "pass"
     assert "support" not in repr(joined)
     assert "99,5\u202f%" in repr(joined)
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [(1234.5, 1, "1\u202f234,5"), (-0.25, 2, "−0,25"), (-0.0001, 2, "0,00"), (3, 0, "3")],
-)
-def test_french_numbers(value: float, digits: int, text: str) -> None:
-    assert french(value, digits) == text
-
-
-def test_french_shares() -> None:
-    assert percent(0.978) == "97,8\u202f%"

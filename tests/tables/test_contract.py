@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pacte_eval.definitions.cohort import ObjectiveCode
 from pacte_eval.definitions.vocabulary import LEVELS, OBJECTIVES
 from pacte_eval.definitions.vocabulary import TABLES as TABLE_NAMES
-from pacte_eval.tables.contract import REQUIRED_TABLES, TABLES, Objective, columns
+from pacte_eval.tables.contract import REQUIRED_TABLES, TABLES, columns
 
 
 def test_columns_keep_the_order_of_the_contract() -> None:
@@ -62,7 +61,6 @@ def test_every_column_is_described() -> None:
 
 def test_one_list_of_objectives() -> None:
     assert set(OBJECTIVES) == set(columns("trainings")["objective"].codes)
-    assert Objective == ObjectiveCode
 
 
 def test_every_code_of_a_covariate_has_french_words() -> None:

@@ -3,9 +3,9 @@
 Rounding is half away from zero on the shortest decimal writing of the number, as taught at
 school: 0.25 to one decimal is 0,3 and −0.25 is −0,3, whatever the binary fraction behind.
 
-Public names: `number(value, digits=0)`, `signed(value, digits=0)`, `rounded(value, digits)`,
-`amount(value, unit)`, `interval(low, high, unit)`, `unit_of(name) -> Unit`, `THIN` (U+202F),
-`NO_BREAK` (U+00A0), `MINUS` (U+2212), `ABSENT`.
+Public names: `number(value, digits=0)`, `percent(share)`, `signed(value, digits=0)`,
+`rounded(value, digits)`, `amount(value, unit)`, `interval(low, high, unit)`,
+`unit_of(name) -> Unit`, `THIN` (U+202F), `NO_BREAK` (U+00A0), `MINUS` (U+2212), `ABSENT`.
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ def signed(value: SupportsFloat, digits: int = 0, *, scale: int = 1) -> str:
         not math.isnan(float(value)) and rounded(value, digits, scale) > 0
     )
     return f"+{text}" if positive and not text.startswith(MINUS) else text
+
+
+def percent(share: SupportsFloat, digits: int = 1) -> str:
+    """``percent(0.563)`` is ``56,3 %``."""
+    return f"{number(share, digits, scale=100)}{THIN}%" if math.isfinite(float(share)) else ABSENT
 
 
 @dataclass(frozen=True)

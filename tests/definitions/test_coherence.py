@@ -1,0 +1,87 @@
+"""What a study asks for must be in its cohort or its file, and is checked before data are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pacte_eval.definitions.coherence import check_on_cohort, check_on_persons
+from pacte_eval.definitions.cohort import CohortDefinition
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.project import Project
+from pacte_eval.definitions.reading import read_definition
+from pacte_eval.definitions.study import StudyDefinition
+
+PROJECT = Project(Path(__file__).resolve().parents[2])
+
+
+def changed(identifier: str, **parts: Any) -> StudyDefinition:
+    content = PROJECT.study(identifier).model_dump(by_alias=True, mode="json")
+    return StudyDefinition.model_validate(content | parts)
+
+
+def test_the_shipped_studies_fit() -> None:
+    study = PROJECT.study("certifiante-2019")
+    check_on_cohort(study, PROJECT.cohort("entrants-2019"))
+    study = PROJECT.study("nsw-lalonde")
+    check_on_persons(study, PROJECT.persons("nsw-lalonde", "persons.yml"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        (
+            {"comparisons": [{"id": "contre-attente", "label": "x", "treated": "certifiant",
+                              "control": "en_attente", "estimand": "now-vs-wait"}]},
+            "arm 'certifiant'.*did you mean 'certifiante'",
+        ),
+        (
+            {"primary": {"comparison": "contre-attente", "outcome": "emplois", "month": 24}},
+            "primary.outcome 'emplois'.*did you mean 'emploi'",
+        ),
+        ({"horizons": [24, 60]}, "'emploi' is not observed at 60"),
+        ({"difference": {"reference": [-36, -25]}}, "not observed at -36"),
+        ({"subgroups": {"territories": ["ze2010-9311x"]}}, "did you mean 'ze2010-9311'"),
+        (
+            {"estimators": {"main": {"design": "NearestNeighbour", "exact": ["sex"]}}},
+            "exact lacks entry_month, unemployment_band",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_cohort_lacks_is_refused(parts: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        check_on_cohort(changed("certifiante-2019", **parts), PROJECT.cohort("entrants-2019"))
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"subgroups": {"publics": ["infra-bac"]}}, "has no publics or territories"),
+        ({"difference": {"reference": ["1973"]}}, "not observed at '1973'"),
+        (
+            {"experiment": {"label": "x", "source": "y", "treated": "participants",
+                            "control": "temoin"}},
+            "experiment names the arm 'temoin'.*'temoins'",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_file_lacks_is_refused(parts: dict[str, Any], words: str) -> None:
+    persons = PROJECT.persons("nsw-lalonde", "persons.yml")
+    with pytest.raises(InputError, match=words):
+        check_on_persons(changed("nsw-lalonde", **parts), persons)
+
+
+def test_arms_do_not_share_an_objective() -> None:
+    content = PROJECT.cohort("entrants-2019").model_dump(by_alias=True, mode="json")
+    content["arms"]["autre"] = {"objective": {"not": ["mobilisation"]}}
+    with pytest.raises(ValueError, match="share the objective 'certification'"):
+        CohortDefinition.model_validate(content)
+
+
+def test_a_key_given_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "study.yml"
+    path.write_text("id: a\ntitle: b\nid: c\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"line 3: key 'id' is given twice"):
+        read_definition(path, StudyDefinition)
