@@ -79,6 +79,14 @@ def _check(
         for window in (study.difference.reference, *study.difference.sensitivity)
         if window != "symmetric"
     ]
+    mirrored = [month for month in study.horizons if isinstance(month, int)]
+    if "symmetric" in study.difference.sensitivity and not any(
+        -month in outcomes[outcome] for month in mirrored
+    ):
+        raise InputError(
+            f"study '{study.id}': difference.sensitivity 'symmetric' needs a horizon whose mirror "
+            f"month is observed for '{outcome}'"
+        )
     asked = [*study.horizons, *(period for window in windows for period in window)]
     for period in asked:
         if period not in outcomes[outcome]:

@@ -126,29 +126,41 @@ class Analysis:
         rows = self._effect_rows(effects, name, DIFFERENCE, _window(reference))
         rows["matched"] = rows["when"].isin(_months_of(reference, outcome.periods))
         findings.add("effects", _dated(rows), n_lost=lost(design), **place)
-        for window in (reference, *self.study.difference.sensitivity):
+        self._window_effects(effects.table, design, name, _window(reference), place, findings)
+        for window in self.study.difference.sensitivity:
             if window == "symmetric":
-                table, other = self._symmetric(design, name), design
-            else:
-                start = window[0]
-                reduced = without_history_from(
-                    comparison, self.cohort.history, start, outcome.periods
-                )
-                other = named_design(self.study.estimators.main, reduced).fit(reduced)
-                table = self._difference(other, name, window).table
-            kept = table[table["month"].isin(self.study.horizons)]
-            rows = kept[["month", "estimate", "se", "ci_low", "ci_high", "n_treated"]].rename(
-                columns={"month": "when"}
+                table = self._symmetric(design, name)
+                self._window_effects(table, design, name, "symétrique", place, findings)
+                continue
+            reduced = without_history_from(
+                comparison, self.cohort.history, window[0], outcome.periods
             )
-            reference_label = "symétrique" if window == "symmetric" else _window(window)
-            findings.add(
-                "windows",
-                _dated(rows),
-                outcome=name,
-                reference=reference_label,
-                n_lost=lost(other),
-                **place,
-            )
+            other = named_design(self.study.estimators.main, reduced).fit(reduced)
+            table = self._difference(other, name, window).table
+            self._window_effects(table, other, name, _window(window), place, findings)
+
+    def _window_effects(
+        self,
+        table: pd.DataFrame,
+        design: Design,
+        outcome: str,
+        reference: str,
+        place: dict[str, str],
+        findings: Findings,
+    ) -> None:
+        """The horizons of a difference from one reference window."""
+        kept = table[table["month"].isin(self.study.horizons)]
+        rows = kept[["month", "estimate", "se", "ci_low", "ci_high", "n_treated"]].rename(
+            columns={"month": "when"}
+        )
+        findings.add(
+            "windows",
+            _dated(rows),
+            outcome=outcome,
+            reference=reference,
+            n_lost=lost(design),
+            **place,
+        )
 
     def _beyond_support(
         self, design: Design, comparison: Comparison, place: dict[str, str], findings: Findings

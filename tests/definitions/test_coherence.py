@@ -61,6 +61,10 @@ def test_what_a_cohort_lacks_is_refused(parts: dict[str, Any], words: str) -> No
         ({"subgroups": {"publics": ["infra-bac"]}}, "has no publics or territories"),
         ({"difference": {"reference": ["1973"]}}, "not observed at '1973'"),
         (
+            {"difference": {"reference": ["1974"], "sensitivity": ["symmetric"]}},
+            "needs a horizon whose mirror month is observed",
+        ),
+        (
             {"experiment": {"label": "x", "source": "y", "treated": "participants",
                             "control": "temoin"}},
             "experiment names the arm 'temoin'.*'temoins'",
