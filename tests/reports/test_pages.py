@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.library import shipped_library, write_project
 from pacte_eval.definitions.project import Project
-from pacte_eval.reports import narrative, open_page, stubs
+from pacte_eval.reports import figures, narrative, open_page, stubs, tables
 from pacte_eval.reports.page import Page
 from pacte_eval.reports.pages import render_study
 from pacte_eval.results import protect, protect_flow, write_result_set
@@ -294,15 +294,15 @@ def test_the_method_says_what_the_study_declares(page: Callable[..., Page]) -> N
 
 
 def test_the_table_of_effects_has_the_horizons_of_the_study(page: Callable[..., Page]) -> None:
-    lines = text(page().effect_table()).strip().splitlines()
+    lines = text(tables.effects(page())).strip().splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:7]] == ["6", "12", "18", "24", "36"]
     assert "9,2\u00a0points [8,6\u202f;\u00a09,8]" in lines[5]
     assert "59,2\u202f%" in lines[5]
-    assert len(text(page().effect_table(horizons_only=False)).splitlines()) >= 61
+    assert len(text(tables.effects(page(), horizons_only=False)).splitlines()) >= 61
 
 
 def test_withheld_values_are_said_so_in_tables(page: Callable[..., Page]) -> None:
-    rows = {line.split("|")[1].strip(): line for line in text(page().cells_table()).splitlines()}
+    rows = {line.split("|")[1].strip(): line for line in text(tables.cells(page())).splitlines()}
     assert "n.c." in rows["Marseille – Aubagne"]
     assert not re.search(r"\d", rows["Marseille – Aubagne"])
     assert "9,2" in rows["Niveau inférieur au bac"]
@@ -310,10 +310,10 @@ def test_withheld_values_are_said_so_in_tables(page: Callable[..., Page]) -> Non
 
 def test_tables_and_readings_are_in_french(page: Callable[..., Page]) -> None:
     shown = page()
-    for table in (shown.flow_table(), shown.cells_table(), shown.verdict_table()):
+    for table in (tables.flow(shown), tables.cells(shown), tables.verdicts(shown)):
         french(text(table))
     for figure in ("effects", "levels"):
-        told = text(shown.reading(figure))
+        told = text(figures.reading(shown, figure))
         assert told.startswith("*Lecture.* ")
         french(told)
 
@@ -321,10 +321,10 @@ def test_tables_and_readings_are_in_french(page: Callable[..., Page]) -> None:
 def test_figures_are_drawn(page: Callable[..., Page]) -> None:
     shown = page()
     for figure in (
-        shown.effect_figure(),
-        shown.levels_figure(),
-        shown.flow_figure(),
-        shown.cells_figure(),
+        figures.effects(shown),
+        figures.levels(shown),
+        figures.flow(shown),
+        figures.cells(shown),
     ):
         assert isinstance(figure, Figure)
         assert figure.axes
@@ -332,7 +332,7 @@ def test_figures_are_drawn(page: Callable[..., Page]) -> None:
 
 def test_a_table_that_the_results_lack(page: Callable[..., Page]) -> None:
     with pytest.raises(InputError, match="no table 'benchmark'"):
-        page().benchmark_table()
+        tables.benchmark(page())
 
 
 # Rendering
@@ -418,14 +418,14 @@ def test_the_pages_of_real_people(tmp_path: Path) -> None:
     folder = run_study(Project(tmp_path), "nsw-lalonde")
     page = open_page(str(folder))
     assert not page.synthetic
-    lines = text(page.benchmark_table()).splitlines()
+    lines = text(tables.benchmark(page)).splitlines()
     assert any("1\u202f794\u00a0$" in line and "633\u00a0$" in line for line in lines)
     assert any("−8\u202f498\u00a0$" in line for line in lines)
-    assert isinstance(page.benchmark_figure(), Figure)
+    assert isinstance(figures.benchmark(page), Figure)
     for part in ("persons_takeaways", "persons_data", "persons_method", "persons_reasons"):
         french(text(getattr(narrative, part)(page)))
-    french(text(page.balance_table()))
-    french(text(page.flow_table()))
+    french(text(tables.balance(page)))
+    french(text(tables.flow(page)))
     (stub,) = stubs.stubs_of(tmp_path, folder.relative_to(tmp_path))
     assert stub.parts == ("personnes",)
     assert stub.banner == ""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pacte_eval.reports import narrative, open_page
+from pacte_eval.reports import narrative, open_page, tables
 from pacte_eval.results import ResultSet
 
 
@@ -61,6 +61,6 @@ def test_the_page_says_why(nsw: Path) -> None:
     text = str(narrative.persons_reasons(page).data)
     assert "15\u202f992" in text
     assert "année de référence" in text
-    table = str(page.difference_table().data)
+    table = str(tables.differences(page).data)
     assert "1974" in table
     assert "1975" in table
