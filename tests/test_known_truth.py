@@ -47,7 +47,7 @@ def analysed(
 
 @pytest.mark.slow
 def test_estimates_are_within_three_errors_of_the_truth(
-    analysed: tuple[int, Path, Cohort, Design, Effects],
+    analysed: tuple[int, Path, Cohort, Design, Effects], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed, folder, cohort, design, effects = analysed
     kept = pd.Index(design.support.loc[design.support["kept"], "unit"])
@@ -58,18 +58,21 @@ def test_estimates_are_within_three_errors_of_the_truth(
     table = effects.table.set_index("month").loc[list(HORIZONS), ["estimate", "se"]]
     table["truth"] = att(same, "y_wait").reindex(HORIZONS)
     table["gap"] = (table["estimate"] - table["truth"]) / table["se"]
-    print(f"\nseed {seed}, {design.n_treated} treated\n{table.round(4)}")
+    with capsys.disabled():
+        print(f"\nseed {seed}, {design.n_treated} treated\n{table.round(4)}")
     assert design.supported_share > 0.8
     assert (table["gap"].abs() <= 3).all()
 
 
 @pytest.mark.slow
 def test_months_held_out_are_flat(
-    analysed: tuple[int, Path, Cohort, Design, Effects],
+    analysed: tuple[int, Path, Cohort, Design, Effects], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed, _, _, _, effects = analysed
     table = effects.table.set_index("month").loc[list(HELD_OUT)]
     p = float(placebo_verdict(effects, list(HELD_OUT)).table["value"].iloc[0])
-    print(f"\nseed {seed}: joint p = {p:.3f}\n{table[['estimate', 'se']].round(4)}")
+    with capsys.disabled():
+        print(f"\nseed {seed}, months held out: joint p = {p:.3f}")
+        print(table[["estimate", "se"]].round(4))
     assert (np.abs(table["estimate"]) <= 3 * table["se"]).all()
     assert p > 0.001

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pacte_eval.synthetic import marginals
 
 if TYPE_CHECKING:
     from pacte_eval.synthetic import Population
 
 
-def test_marginals_are_within_tolerance(population: Population) -> None:
+def test_marginals_are_within_tolerance(
+    population: Population, capsys: pytest.CaptureFixture[str]
+) -> None:
     table = marginals(population)
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    with capsys.disabled():
+        print()
+        print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
     assert len(table) > 30
     assert (table["denominator"] > 0).all()
     missed = table.loc[~table["within"], "name"].tolist()
