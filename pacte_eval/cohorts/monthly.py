@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import ibis
 import numpy as np
 import pandas as pd
+from ibis.expr.types import Table
 
 from pacte_eval.cohorts.eligibility import observed_months
 from pacte_eval.tables.source import Source
@@ -68,15 +70,15 @@ def contracts_of(source: Source, persons: pd.Index) -> pd.DataFrame:
     """
     contracts = source.tables["contracts"]
     last_covered = source.coverage["contracts"][1]
-    kept = contracts.filter(contracts.person.isin(persons.tolist())).select(
+    held = _rows_of(contracts, persons)
+    kept = held.select(
         "person",
         "contract",
         "start",
         "nature",
         "monthly_pay",
         "monthly_minutes",
-        open=contracts.end.isnull(),
-        end=contracts.end.fill_null(last_covered),
+        end=held.end.fill_null(last_covered),
     )
     frame = kept.order_by("person", "start", "contract").to_pandas()
     start = frame["start"].to_numpy("datetime64[D]")
@@ -87,6 +89,11 @@ def contracts_of(source: Source, persons: pd.Index) -> pd.DataFrame:
     frame["days"] = (end - start).astype(int) + 1
     frame["row"] = persons.get_indexer(pd.Index(frame["person"]))
     return frame[frame["first"] <= frame["last"]].reset_index(drop=True)
+
+
+def _rows_of(table: Table, persons: pd.Index) -> Table:
+    """The rows of a table that belong to some persons."""
+    return table.semi_join(ibis.memtable({"person": persons.tolist()}), "person")
 
 
 def _month(days: np.ndarray) -> np.ndarray:
@@ -174,8 +181,7 @@ def trained_since(
     -------
     ndarray of float, shape (n, t)
     """
-    trainings = source.tables["trainings"]
-    kept = trainings.filter(trainings.person.isin(persons.tolist())).select("person", "start")
+    kept = _rows_of(source.tables["trainings"], persons).select("person", "start")
     starts = kept.order_by("person", "start").to_pandas()
     joined = units[["person", "time_zero"]].reset_index().merge(starts, on="person")
     later = joined[pd.to_datetime(joined["start"]) >= pd.to_datetime(joined["time_zero"])]
