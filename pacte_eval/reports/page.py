@@ -96,8 +96,9 @@ class Page:
         return None if pd.isna(count) else int(count)
 
     def verdict_rows(self) -> pd.DataFrame:
-        """The verdicts on this cell, in the order they were made."""
-        return self.here("verdicts").frame
+        """The verdicts on this cell that may be shown, in the order they were made."""
+        frame = self.here("verdicts").frame
+        return frame[frame["verdict"].notna()]
 
     @property
     def arms(self) -> dict[str, str]:

@@ -106,6 +106,8 @@ def stubs_of(project: Path, folder: Path) -> list[Stub]:
 
 def _parts(results: ResultSet, cell: str) -> tuple[str, ...]:
     """The parts of a page: some are there only where the cell has rows for them."""
+    if results.table("effects").select(cell=cell).frame["estimate"].notna().sum() == 0:
+        return ("sans-resultat",)
     if "persons.yml" in results.definitions:
         return ("personnes",)
     optional = {"bounds": "hors-support", "truth": "verite"}

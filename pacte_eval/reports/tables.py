@@ -220,10 +220,10 @@ def cells(page: Page) -> Markdown:
     ]
     for row in page.cells_in_order():
         at = page.at_primary(row["cell"])
-        effect, count, smallest = "n.c.", "n.c.", "n.c."
+        count = "n.c." if pd.isna(row["n_treated"]) else number(row["n_treated"])
+        effect, smallest = "n.c.", "n.c."
         if pd.notna(at["estimate"]):
             effect = points_with_interval(at["estimate"], at["ci_low"], at["ci_high"])
-            count = number(row["n_treated"])
             found = page.smallest(row["cell"])
             smallest = "n.c." if pd.isna(found) else amount(found, "points")
         label = escape_markdown(row["label"])

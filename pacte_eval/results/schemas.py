@@ -268,9 +268,14 @@ VERDICTS = Schema(
         ),
         Column("sentence", "text", "En clair"),
         _TREATED,
+        Column("n_supported", "integer", "Personnes formées comparables", "personnes"),
     ),
     key=("cell", "comparison", "design", "diagnostic"),
-    persons=(Persons("n_treated"),),
+    secret=("n_supported",),
+    persons=(
+        Persons("n_treated"),
+        Persons("n_supported", hides=("value", "threshold", "verdict", "sentence")),
+    ),
 )
 
 WINDOWS = Schema(

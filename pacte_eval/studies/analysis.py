@@ -294,7 +294,14 @@ class Analysis:
             verdicts.append(placebo_verdict(effects, list(self.held_out)))
         for verdict in verdicts:
             trained = int(design.comparison.treated.sum())
-            findings.add("verdicts", verdict.table, design=LEVEL, n_treated=trained, **place)
+            findings.add(
+                "verdicts",
+                verdict.table,
+                design=LEVEL,
+                n_treated=trained,
+                n_supported=design.n_treated,
+                **place,
+            )
 
 
 def lost(design: Design) -> int:
@@ -303,10 +310,13 @@ def lost(design: Design) -> int:
 
 
 def _discreet(verdict: Verdicts, lost: int) -> Verdicts:
-    """A support verdict whose share does not tell a small number of people left out."""
+    """A support verdict that does not tell a small number of people left out."""
     if not 0 < lost < Profile().min_persons:
         return verdict
-    sentence = "Presque toutes les personnes formées ont au moins une personne semblable."
+    sentence = (
+        "La part des personnes formées qui ont une personne semblable n'est pas communiquée"
+        "\u202f: trop peu de personnes en dépendent."
+    )
     return Verdicts(verdict.table.assign(value=np.nan, sentence=sentence))
 
 

@@ -243,6 +243,7 @@ def _describe_failure(findings: Findings, comparison: str, cell: Cell, treated: 
         comparison=comparison,
         design=LEVEL,
         n_treated=treated,
+        n_supported=0,
     )
 
 

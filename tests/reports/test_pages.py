@@ -98,6 +98,7 @@ def verdicts(verdict: str) -> pd.DataFrame:
             "verdict": verdict,
             "sentence": "Les mois gardés à part disent ceci.",
             "n_treated": treated,
+            "n_supported": treated,
         }
         for cell, _, _, treated in CELLS
     )
@@ -196,6 +197,15 @@ def test_a_stub_is_a_quarto_source(tmp_path: Path) -> None:
     assert parts
     for part in parts:
         assert (shipped_library() / part.lstrip("/")).is_file(), part
+
+
+def test_a_cell_without_any_estimate_gets_a_page_that_says_so(tmp_path: Path) -> None:
+    folder = written(tmp_path).relative_to(tmp_path)
+    parts = {stub.cell: stub.parts for stub in stubs.stubs_of(tmp_path, folder)}
+    assert parts["ze2010-9310"] == ("sans-resultat",)
+    assert parts["region"][0] == "etude"
+    page = open_page(str(tmp_path / folder), "ze2010-9310")
+    assert "**Rien ne peut être dit pour" in text(narrative.takeaways(page))
 
 
 def test_public_data_have_no_banner_of_synthetic_data(tmp_path: Path) -> None:

@@ -206,9 +206,14 @@ def test_a_verdict_on_few_persons_goes_with_its_sentence() -> None:
             "verdict": ["fail"],
             "sentence": ["Écart de 0,4 sur 7 personnes."],
             "n_treated": [7],
+            "n_supported": [0],
         }
     )
-    assert protect(frame, VERDICTS).frame[["value", "verdict", "sentence"]].isna().all(axis=None)
+    gone = ["value", "verdict", "sentence"]
+    assert protect(frame, VERDICTS).frame[gone].isna().all(axis=None)
+    supported = protect(frame.assign(n_treated=40, n_supported=7), VERDICTS).frame
+    assert supported[gone].isna().all(axis=None)
+    assert supported["n_treated"].tolist() == [40]
 
 
 def test_another_profile_moves_the_threshold() -> None:
