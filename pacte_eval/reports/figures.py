@@ -18,7 +18,7 @@ from pacte_eval.figures import (
 )
 from pacte_eval.reports.french import escape_markdown
 from pacte_eval.reports.page import Page
-from pacte_eval.results.schemas import LEVEL
+from pacte_eval.results.schemas import LEVEL, RAW_GAP
 
 
 def effects(page: Page) -> Figure:
@@ -59,7 +59,7 @@ def benchmark(page: Page) -> Figure:
     frame = page.results.table("benchmark").frame
     low, high = frame["estimate"] - 1.96 * frame["se"], frame["estimate"] + 1.96 * frame["se"]
     shown = frame.assign(label=frame["source"], ci_low=low, ci_high=high)
-    corrected = shown[shown["source"] != "Écart brut, sans correction"]
+    corrected = shown[shown["source"] != RAW_GAP]
     experiment = frame[frame["source"] == page.experiment_label()]["estimate"].iloc[0]
     return forest(corrected, unit="dollars", references={"Essai randomisé": experiment})
 

@@ -20,7 +20,7 @@ from pacte_eval.reports.french import (
     reliability,
 )
 from pacte_eval.reports.page import Page
-from pacte_eval.results.schemas import DIFFERENCE, LEVEL
+from pacte_eval.results.schemas import DIFFERENCE, LEVEL, RAW_GAP
 
 THIN, FIXED = "\u202f", "\u00a0"
 
@@ -168,7 +168,7 @@ def persons_takeaways(page: Page) -> Markdown:
     if experiment is None:
         raise ValueError("the study declares no experiment")
     truth = benchmark[experiment.label]
-    raw = benchmark["Écart brut, sans correction"]
+    raw = benchmark[RAW_GAP]
     lines = [
         f"**La référence.** L'essai randomisé donne un gain de **{_dollars(truth['estimate'])}** "
         f"par an en 1978 (erreur type {_dollars(truth['se'])}).",

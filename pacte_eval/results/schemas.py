@@ -6,7 +6,8 @@ population, otherwise the identifier of a public or territory (table `cells`).
 
 Public names: `SOURCES`, `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`,
 `BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, and `SCHEMAS`, all of them by name;
-`WHOLE`, the cell of the whole population; `LEVEL` and `DIFFERENCE`, the contrasts.
+`WHOLE`, the cell of the whole population; `LEVEL` and `DIFFERENCE`, the contrasts;
+`RAW_GAP`, the benchmark row that corrects nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pacte_eval.results.table import Column, Persons, Schema
 
 WHOLE = "region"
 LEVEL, DIFFERENCE = "niveau", "différence"
+RAW_GAP = "Écart brut, sans correction"
 
 _CELL = Column("cell", "text", "Population", note="« region » : toute la population de l'étude.")
 _COMPARISON = Column("comparison", "text", "Comparaison")

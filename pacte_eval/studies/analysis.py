@@ -167,12 +167,10 @@ class Analysis:
     ) -> None:
         """Who has no match, bounds for everyone, and the main estimator without caliper."""
         outcome = self.cohort.outcomes[self.study.primary.outcome]
-        estimator = self.study.estimators.main.model_copy(update={"caliper": None})
-        wider = estimate(
-            named_design(estimator, comparison).fit(comparison), outcome, cluster="person"
-        )
-        bare = wider.table.set_index("month")
         if outcome.measure == "part":
+            estimator = self.study.estimators.main.model_copy(update={"caliper": None})
+            wider = named_design(estimator, comparison).fit(comparison)
+            bare = estimate(wider, outcome, cluster="person").table.set_index("month")
             bounds = full_att_bounds(design, outcome)
             bounds["without_caliper"] = bounds["month"].map(bare["estimate"])
             bounds["without_caliper_se"] = bounds["month"].map(bare["se"])
@@ -185,9 +183,9 @@ class Analysis:
         covariates = design.comparison.covariates[design.comparison.treated]
         rows = [
             {
-                "covariate": name if level is None else f"{name}[{level}]",
-                "label": self._label(name, None if level == "oui" else level),
-                "variable": None if level is None else name,
+                "covariate": f"{name}[{level}]" if level else name,
+                "label": self._label(name, level),
+                "variable": name if level else None,
                 "mean_kept": values[kept].mean(),
                 "mean_lost": values[~kept].mean(),
             }
@@ -248,8 +246,8 @@ class Analysis:
         table = table[table["level"] != "non"]
         levels = table["level"].where(table["level"] != "")
         labels = [
-            self._label(covariate, level if isinstance(level, str) and level != "oui" else None)
-            for covariate, level in zip(table["covariate"], levels, strict=True)
+            self._label(covariate, level)
+            for covariate, level in zip(table["covariate"], table["level"], strict=True)
         ]
         return pd.DataFrame(
             {
@@ -272,14 +270,12 @@ class Analysis:
             }
         )
 
-    def _name(self, covariate: str, level: str) -> str:
-        return self._label(covariate, level if level not in ("", "oui") else None)
-
-    def _label(self, covariate: str, level: str | None) -> str:
+    def _label(self, covariate: str, level: str) -> str:
+        """The French name of a covariate and level; a number and a flag need no level."""
         if covariate == "score":
             return "Score de propension"
         label = self.cohort.covariate_labels[covariate]
-        return label if level is None else f"{label}\u00a0: {level_label(covariate, level)}"
+        return label if level in ("", "oui") else f"{label}\u00a0: {level_label(covariate, level)}"
 
     def _verdicts(
         self, design: Design, effects: Effects, place: dict[str, str], findings: Findings
@@ -287,7 +283,7 @@ class Analysis:
         thresholds = self.study.thresholds
         verdicts = [
             _discreet(support_verdict(design, thresholds.min_support), lost(design)),
-            balance_verdict(design, thresholds.max_smd, self._name),
+            balance_verdict(design, thresholds.max_smd, self._label),
             effective_size_verdict(design, thresholds.min_effective_size),
         ]
         if self.held_out:
@@ -338,10 +334,10 @@ def _support(design: Design) -> pd.DataFrame:
     )
 
 
-def _columns_of(values: pd.Series) -> Iterator[tuple[str | None, np.ndarray]]:
+def _columns_of(values: pd.Series) -> Iterator[tuple[str, np.ndarray]]:
     """A number as it is, or whether a factor takes each of its levels but «non»."""
     if pd.api.types.is_numeric_dtype(values):
-        yield None, values.to_numpy(dtype=float)
+        yield "", values.to_numpy(dtype=float)
         return
     for level in sorted(values.astype(str).unique()):
         if level != "non":

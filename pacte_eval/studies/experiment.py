@@ -7,7 +7,7 @@ import pandas as pd
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.definitions.study import StudyDefinition
-from pacte_eval.results.schemas import DIFFERENCE, LEVEL, WHOLE
+from pacte_eval.results.schemas import DIFFERENCE, LEVEL, RAW_GAP, WHOLE
 from pacte_eval.studies.analysis import Findings
 
 
@@ -19,8 +19,7 @@ def beside_experiment(cohort: Cohort, study: StudyDefinition, findings: Findings
     rows = [
         _raw(cohort, study, study.experiment.treated, study.experiment.control)
         | {"source": study.experiment.label, "note": study.experiment.source},
-        _raw(cohort, study, asked.treated, asked.control)
-        | {"source": "Écart brut, sans correction", "note": ""},
+        _raw(cohort, study, asked.treated, asked.control) | {"source": RAW_GAP, "note": ""},
     ]
     effects = findings.frame("effects")
     kept = effects[

@@ -32,7 +32,7 @@ from pacte_eval.studies.analysis import Analysis, Findings
 from pacte_eval.studies.cells import Cell, cells_of
 from pacte_eval.studies.designs import check_score
 from pacte_eval.studies.experiment import beside_experiment
-from pacte_eval.studies.truth import beside_truth
+from pacte_eval.studies.truth import beside_truth, planted_truth
 from pacte_eval.tables.fingerprint import fingerprint_of
 from pacte_eval.tables.source import Nature, Source, open_source
 
@@ -112,7 +112,9 @@ def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Pro
     """Every comparison in every cell; one BLAS thread, so that bytes do not depend on threads."""
     check_score(study.estimators.main, list(data.cohort.covariates.columns))
     findings = Findings()
+    truth = None
     if data.source is not None:
+        truth = planted_truth(data.source)
         losses = data.source.losses
         findings.add("sources", losses.assign(table=losses["table"].map(TABLES)))
     for asked in study.comparisons:
@@ -135,8 +137,8 @@ def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Pro
                 progress(f"{asked.id}: {cell.label}: no design could be fitted")
                 _describe_failure(findings, asked.id, cell, treated)
                 continue
-            if data.source is not None and data.nature == "synthetic":
-                beside_truth(data.source, data.cohort, analysis, design, cell, found)
+            if truth is not None:
+                beside_truth(truth, data.cohort, analysis, design, cell, found)
             findings.take(found)
     if study.experiment is not None:
         beside_experiment(data.cohort, study, findings)

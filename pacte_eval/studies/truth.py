@@ -16,8 +16,18 @@ from pacte_eval.tables.source import Source
 OUTCOME = "emploi"
 
 
+def planted_truth(source: Source) -> pd.DataFrame | None:
+    """The truth of the entries of a synthetic source; None where no truth lies beside it."""
+    folder = source.folder.resolve()
+    beside = folder.with_name(folder.name + "-truth")
+    if source.nature != "synthetic" or not (beside / "truth.parquet").is_file():
+        return None
+    truth = read_truth(beside)
+    return truth[truth["entered"]]
+
+
 def beside_truth(
-    source: Source,
+    truth: pd.DataFrame,
     cohort: Cohort,
     analysis: Analysis,
     design: Design,
@@ -27,14 +37,11 @@ def beside_truth(
     """Set the level estimates of employment in one cell beside the planted effect.
 
     The truth is the mean, over the treated whom the design supports, of entering now less not
-    entering now; a source without a truth beside it adds nothing.
+    entering now.
     """
-    if not _truth_lies_beside(source):
-        return
     kept = pd.Index(design.support.loc[design.support["kept"], "unit"])
     entries = cohort.units.loc[kept, ["training"]]
-    truth = read_truth(source.folder)
-    same = entries.merge(truth[truth["entered"]], on="training", how="left", validate="1:1")
+    same = entries.merge(truth, on="training", how="left", validate="1:1")
     planted = att(same, "y_wait")
     effects = findings.frame("effects")
     rows = effects[
@@ -55,8 +62,3 @@ def beside_truth(
         outcome=OUTCOME,
         n_lost=lost(design),
     )
-
-
-def _truth_lies_beside(source: Source) -> bool:
-    folder = source.folder.resolve()
-    return (folder.with_name(folder.name + "-truth") / "truth.parquet").is_file()
