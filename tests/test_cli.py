@@ -262,6 +262,12 @@ def test_an_empty_cohort_says_which_rule_emptied_it(
     assert not Path("results").exists()
 
 
+def test_a_study_of_too_few_people_is_refused(pacte: Pacte, write_source: Any) -> None:
+    ran = pacte("run", "certifiante-2019", "-q", "--source", write_source(**rows()))
+    ran.refused("'certifiante'", "fewer than 11 persons", "too few")
+    assert not Path("results").exists()
+
+
 def edit(path: Path, change: Callable[[Definition], Any]) -> Path:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     change(content)

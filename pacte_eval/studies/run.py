@@ -19,7 +19,7 @@ from pacte_eval.cohorts import Cohort, build_cohort
 from pacte_eval.cohorts.persons import resolve
 from pacte_eval.definitions.cells import territory
 from pacte_eval.definitions.coherence import check_on_cohort, check_on_persons
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.study import StudyDefinition
@@ -127,6 +127,11 @@ def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Pro
             if asked.id == study.primary.comparison:
                 _describe(findings, cell, treated)
             if restricted is None or treated < Profile().min_persons:
+                if cell.id == WHOLE:
+                    raise InputError(
+                        f"study '{study.id}': arm '{asked.treated}' has "
+                        f"{counted(treated, 'person')}: too few for any result to be published"
+                    )
                 continue
             found = Findings()
             try:
