@@ -199,4 +199,4 @@ def _establishments() -> tuple[str, ...]:
 
 
 def _ordered(table: str, made: dict[str, pa.Array]) -> pa.Table:
-    return pa.table({name: made[name] for name in columns(table)})
+    return pa.table({name: made[name] for name in columns(table) if name in made})

@@ -1,8 +1,10 @@
 """The contract of the administrative tables: one pydantic model a table, everything else derived.
 
 The type of a field is the type of the column, `| None` says that it may be empty, `Literal` gives
-its codes. Checks (`pacte_eval.tables.checks`) are generated from these models. Money is
-in integer cents and hours in integer minutes, so that sums are exact in any order.
+its codes, and a default says that the whole column may be absent, which reads as empty everywhere.
+Checks (`pacte_eval.tables.checks`), published schemas and the page of documentation are generated
+from these models. Money is in integer cents and hours in integer minutes, so that sums are exact in
+any order.
 """
 
 from __future__ import annotations
@@ -18,6 +20,9 @@ from pacte_eval.definitions.cohort import ObjectiveCode
 
 Diploma = Literal["aucun", "cap_bep", "bac", "bac_2", "bac_3_plus"]
 Category = Literal["A", "B", "C", "D", "E"]
+
+COMMUNE = r"\d[\dAB]\d{3}"
+ZONE = r"\d{4}"
 
 Person = Annotated[str, Field(description="Pseudonymous key of the person")]
 
@@ -73,8 +78,16 @@ class Registration(BaseModel):
     qpv: bool | None = Field(description="Lives in a priority neighbourhood (QPV)")
     zrr: bool | None = Field(description="Lives in a rural revitalisation zone (ZRR)")
     commune: str | None = Field(
-        description="Insee code of the commune of residence", pattern=r"\d[\dAB]\d{3}"
+        description="Insee code of the commune of residence", pattern=COMMUNE
     )
+    benefit: Literal["are", "ass", "autre", "aucune"] | None = Field(
+        default=None,
+        description="Benefit drawn: unemployment insurance (ARE), solidarity (ASS), other, none",
+    )
+    digital_difficulty: bool | None = Field(
+        default=None, description="Noted as being in difficulty with digital tools"
+    )
+    justice: bool | None = Field(default=None, description="Under judicial supervision")
 
 
 class Training(BaseModel):
@@ -95,6 +108,7 @@ class Training(BaseModel):
     formacode: str | None = Field(description="Field of training", pattern=r"\d{5}")
     level_prepared: Diploma | None = Field(description="Level of the certification prepared")
     axis: Literal["1", "2"] | None = Field(description="Axis of the Pacte that funds the entry")
+    lot: str | None = Field(default=None, description="Lot of the purchase that the entry is under")
     dropped_out: bool | None = Field(description="Left before the end")
 
 
@@ -127,6 +141,35 @@ class Certification(BaseModel):
         description="Certification obtained, in part, not, or unknown"
     )
     date: Annotated[date | None, Field(description="Day of the decision")]
+    origin: Literal["certificateur", "enquete"] | None = Field(
+        default=None, description="Who says so: the certifier's file, or a survey"
+    )
+
+
+class MissionLocale(BaseModel):
+    """A period of follow-up by a mission locale, in one situation."""
+
+    person: Person
+    start: date = Field(description="First day of the situation")
+    end: date | None = Field(description="Last day of the situation; empty while it lasts")
+    situation: Literal["sans_solution", "emploi", "formation", "scolarite", "autre"] | None = Field(
+        description="Neither in employment nor in education or training, in employment, in "
+        "training, at school, other"
+    )
+
+
+class Commune(BaseModel):
+    """A commune and the zones it belongs to, as Insee's files say."""
+
+    commune: str = Field(description="Insee code of the commune", pattern=COMMUNE)
+    name: str | None = Field(description="Name")
+    departement: str = Field(description="Code of the departement", pattern=r"\d[\dAB]\d?")
+    ze2010: str | None = Field(description="Employment zone of the 2010 vintage", pattern=ZONE)
+    ze2020: str | None = Field(
+        default=None, description="Employment zone of the 2020 vintage", pattern=ZONE
+    )
+    zrr: bool | None = Field(default=None, description="In a rural revitalisation zone (ZRR)")
+    isolated_rural: bool | None = Field(default=None, description="In an isolated rural area")
 
 
 @dataclass(frozen=True)
@@ -136,6 +179,7 @@ class Column:
     name: str
     kind: Literal["text", "integer", "boolean", "date"]
     nullable: bool
+    required: bool
     description: str
     codes: tuple[str, ...] = ()
     pattern: str | None = None
@@ -149,6 +193,8 @@ TABLES: dict[str, type[BaseModel]] = {
     "trainings": Training,
     "contracts": Contract,
     "certifications": Certification,
+    "missions_locales": MissionLocale,
+    "communes": Commune,
 }
 REQUIRED_TABLES = ("registrations", "trainings", "contracts")
 
@@ -182,6 +228,7 @@ def _column(name: str, info: Any) -> Column:
         name=name,
         kind="text" if codes else _KINDS[annotation],
         nullable=nullable,
+        required=info.is_required(),
         description=info.description or "Pseudonymous key of the person",
         codes=codes,
         pattern=limits.get("pattern"),
