@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-browser lock clean
+.PHONY: help setup study test test-browser test-postgres test-spark lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 PACTE := $(BIN)/pacte
 POPULATION := data/synthetique
+INSTALL = $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install --no-input) --quiet
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -24,15 +25,25 @@ test: setup ## check style, types and layers, then run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not browser"
+	$(BIN)/python -m pytest -m "not browser and not postgres and not spark"
 
 test-browser: setup ## read the pages in Debian's chromium
 	@command -v chromium > /dev/null || { echo "make test-browser needs chromium on the PATH: apt install chromium." >&2; exit 2; }
 	$(BIN)/python -m pytest -m browser
 
+test-postgres: setup ## read tables from a throw-away PostgreSQL cluster
+	@ls /usr/lib/postgresql/*/bin/initdb > /dev/null 2>&1 || command -v initdb > /dev/null || { echo "make test-postgres needs the PostgreSQL server: apt install postgresql." >&2; exit 2; }
+	$(BIN)/python -m pytest -m postgres
+
+test-spark: setup ## read tables with Spark, adding it to .venv (430 MB) the first time
+	@command -v java > /dev/null || { echo "make test-spark needs Java 17 on the PATH: apt install openjdk-17-jre-headless." >&2; exit 2; }
+	@$(BIN)/python -c "import pyspark" 2> /dev/null || $(INSTALL) --no-deps --require-hashes --no-build-isolation --requirement requirements-spark.txt
+	$(BIN)/python -m pytest -m spark
+
 lock: ## resolve pyproject.toml anew into uv.lock and the requirements files (needs uv)
 	uv lock
 	uv export --frozen --quiet --no-emit-project --only-group build --output-file requirements-build.txt
+	uv export --frozen --quiet --no-emit-project --only-group spark --output-file requirements-spark.txt
 	uv export --frozen --quiet --no-emit-project --output-file requirements.txt
 
 clean: ## remove the environment, caches, synthetic population and generated pages (keeps results/)

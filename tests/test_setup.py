@@ -258,7 +258,11 @@ def exported(name: str) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize(
     ("name", "groups", "project"),
-    [("requirements.txt", ["dev"], True), ("requirements-build.txt", ["build"], False)],
+    [
+        ("requirements.txt", ["dev"], True),
+        ("requirements-build.txt", ["build"], False),
+        ("requirements-spark.txt", ["spark"], False),
+    ],
 )
 def test_requirements_are_the_lock(name: str, groups: list[str], project: bool) -> None:
     locked = lock()
