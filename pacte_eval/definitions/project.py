@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pacte_eval.definitions.cells import PublicDefinition
+from pacte_eval.definitions.cells import (
+    PublicDefinition,
+    Territory,
+    chosen,
+    read_territories,
+)
 from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.library import shipped_library
@@ -48,6 +53,18 @@ class Project:
     def public(self, identifier: str) -> PublicDefinition:
         """The public `cohorts/publics/IDENTIFIER.yml`."""
         return self._read("cohorts/publics", f"{identifier}.yml", identifier, PublicDefinition)
+
+    def publics(self) -> dict[str, PublicDefinition]:
+        """Every public by identifier, the project's own in place of those shipped."""
+        return {name: self.public(name) for name in sorted(self._known("cohorts/publics"))}
+
+    def territory(self, identifier: str) -> Territory:
+        """A territory such as ``ze2010-9310``."""
+        return chosen(identifier, self.territories())
+
+    def territories(self) -> dict[str, Territory]:
+        """Every territory by identifier, the project's own in place of those shipped."""
+        return read_territories() | read_territories(self.root)
 
     def path(self, relative: str) -> Path | None:
         """A file of the project, else of the shipped library, else None."""

@@ -51,7 +51,12 @@ from numba import njit, vectorize
     SCHEME,
     DECISION,
     HIRE_DAY,
-) = range(38)
+    BENEFIT,
+    FOLLOWED,
+    FOLLOWED_FROM,
+    FOLLOWED_FOR,
+    SITUATION,
+) = range(43)
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)

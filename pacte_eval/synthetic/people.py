@@ -84,9 +84,13 @@ class People:
 
 
 def communes() -> pd.DataFrame:
-    """Main communes of the 18 zones: commune, name, departement, ze2010, all text."""
+    """Main communes of the 18 zones: commune, name, departement, ze2010, all text.
+
+    In Marseille people live in an arrondissement: the commune as a whole is left out.
+    """
     path = shipped_library() / "cohorts" / "territories" / "communes.csv"
-    return pd.read_csv(path, dtype=str)
+    known = pd.read_csv(path, dtype=str)
+    return known[known["commune"] != "13055"].reset_index(drop=True)
 
 
 def draw_people(seed: int, first: int, count: int) -> People:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.synthetic import contracts, dirt, model, tables, truth
+from pacte_eval.synthetic import benefits, contracts, dirt, missions, model, tables, truth
 from pacte_eval.synthetic.effects import Variant
 from pacte_eval.synthetic.people import People, draw_people
 from pacte_eval.synthetic.worlds import live
@@ -20,13 +20,13 @@ _BLOCK = 100_000
 
 @dataclass(frozen=True)
 class Population:
-    """A synthetic population: the four tables, the truth, and what made them.
+    """A synthetic population: its tables, the truth, and what made them.
 
     Attributes
     ----------
     tables : dict of str to pyarrow.Table
-        registrations, trainings, contracts and certifications, in the shape of the contract; text
-        that repeats is dictionary-encoded.
+        registrations, trainings, contracts, certifications and missions_locales, in the shape of
+        the contract; text that repeats is dictionary-encoded.
     truth : pyarrow.Table
         See `pacte_eval.synthetic.truth`.
     employed : ndarray of int8, shape (people, months)
@@ -88,12 +88,15 @@ def simulate(
         world = live(lives, rules)
         words = tables.person_words(first, len(block))
         jobs = contracts.draw_contracts(block, world.employed)
+        benefit = benefits.draw_benefits(block, world.employed, world.episodes)
+        situations = missions.draw_situations(block, world.entries, jobs)
         status = tables.statuses(block, world.entries, lives.certifies)
         clean = {
-            "registrations": tables.registrations(block, world.episodes, words),
+            "registrations": tables.registrations(block, world.episodes, benefit, words),
             "trainings": tables.trainings(block, world.entries, n_trainings, words),
             "contracts": tables.contracts(jobs, n_contracts, words),
             "certifications": tables.certifications(block, world.entries, status, n_trainings),
+            "missions_locales": tables.missions_locales(situations, words),
         }
         made = dirt.soil(clean, seed, first)
         made["truth"] = truth.truth_table(block, lives, rules, world, status, n_trainings, words)

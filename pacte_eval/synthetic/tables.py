@@ -1,4 +1,4 @@
-"""From lives to rows: registrations, trainings, contracts and certifications of the contract.
+"""From lives to rows: every table of the contract but the communes, which are those shipped.
 
 Text columns that repeat are dictionary-encoded in memory; files hold plain text.
 """
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from pacte_eval.synthetic import draws
 from pacte_eval.synthetic.contracts import ESTABLISHMENTS, Contracts
+from pacte_eval.synthetic.missions import SITUATIONS, Situations
 from pacte_eval.synthetic.people import CODES, ROMES, ZONES, People, communes
 from pacte_eval.synthetic.timeline import (
     FIRST_COVERED_DAY,
@@ -61,8 +62,13 @@ def person_words(first: int, count: int) -> pa.Array:
     return numbered("P", np.arange(first, first + count), 7)
 
 
-def registrations(people: People, episodes: Episodes, words: pa.Array) -> pa.Table:
-    """Episodes of registration that overlap the coverage, one row per episode and category."""
+def registrations(
+    people: People, episodes: Episodes, benefit: np.ndarray, words: pa.Array
+) -> pa.Table:
+    """Episodes of registration that overlap the coverage, one row per episode and category.
+
+    `benefit` is that of each episode, as a position in its codes.
+    """
     covered = (episodes.end < 0) | (episodes.end >= FIRST_COVERED_DAY)
     who, start = episodes.person[covered], episodes.start[covered]
     moved = np.searchsorted(FIRST_DAYS, start, side="right") - 1 >= people.move_month[who]
@@ -87,6 +93,7 @@ def registrations(people: People, episodes: Episodes, words: pa.Array) -> pa.Tab
         "rome": text(people.rome[who], ROMES),
         "experience_months": pa.array(people.experience_months[who]),
         "commune": text(commune, tuple(communes()["commune"])),
+        "benefit": text(benefit[covered], CODES["benefit"]),
         **coded,
         **flags,
     }
@@ -163,7 +170,7 @@ def statuses(people: People, entries: Entries, certifies: np.ndarray) -> np.ndar
 
 
 def certifications(people: People, entries: Entries, status: np.ndarray, first: int) -> pa.Table:
-    """Decisions taken within the coverage."""
+    """Decisions taken within the coverage, all told by the certifier."""
     key = people.key[entries.person]
     delay = draws.uniforms(key, entries.month, draws.DECISION) * 45
     decided = entries.end + delay.astype(np.int64)
@@ -172,6 +179,7 @@ def certifications(people: People, entries: Entries, status: np.ndarray, first: 
         "training": numbered("T", first + np.arange(len(status)), 8).filter(pa.array(kept)),
         "status": text(status[kept], STATUSES),
         "date": days(np.where(status == UNKNOWN, -1, decided)[kept]),
+        "origin": text(np.zeros(kept.sum(), np.int64), ("certificateur",)),
     }
     return _ordered("certifications", made)
 
@@ -191,6 +199,17 @@ def contracts(made: Contracts, first: int, words: pa.Array) -> pa.Table:
         "subsidised": pa.array(made.subsidised),
     }
     return _ordered("contracts", rows)
+
+
+def missions_locales(made: Situations, words: pa.Array) -> pa.Table:
+    """Situations of young people whom a mission locale follows."""
+    rows = {
+        "person": pa.DictionaryArray.from_arrays(pa.array(made.person.astype(np.int32)), words),
+        "start": days(made.start),
+        "end": days(made.end),
+        "situation": text(made.situation, SITUATIONS),
+    }
+    return _ordered("missions_locales", rows)
 
 
 @lru_cache(maxsize=1)

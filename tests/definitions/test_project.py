@@ -43,14 +43,14 @@ def test_the_project_s_own_file_comes_first(tmp_path: Path) -> None:
 def test_a_definition_of_the_project_alone(tmp_path: Path) -> None:
     own(
         tmp_path,
-        "cohorts/publics/rsa.yml",
-        "id: rsa\nlabel: RSA\ndescription: x\nwhere: [{column: rsa, is: true}]\n",
+        "cohorts/publics/au-rsa.yml",
+        "id: au-rsa\nlabel: RSA\ndescription: x\nwhere: [{column: rsa, is: true}]\n",
     )
     project = Project(tmp_path)
-    assert project.public("rsa").where[0].is_ is True
-    assert not project.overrides("cohorts/publics/rsa.yml")
-    with pytest.raises(InputError, match="did you mean 'rsa'"):
-        project.public("rsaa")
+    assert project.public("au-rsa").columns == {"rsa"}
+    assert not project.overrides("cohorts/publics/au-rsa.yml")
+    with pytest.raises(InputError, match="did you mean 'au-rsa'"):
+        project.public("au-rsaa")
 
 
 @pytest.mark.parametrize(
