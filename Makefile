@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-browser test-postgres test-spark lock clean
+.PHONY: help setup study test test-browser test-postgres test-spark bundle test-bundle contract lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,7 +25,7 @@ test: setup ## check style, types and layers, then run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not browser and not postgres and not spark"
+	$(BIN)/python -m pytest -m "not browser and not postgres and not spark and not bundle"
 
 test-browser: setup ## read the pages in Debian's chromium
 	@command -v chromium > /dev/null || { echo "make test-browser needs chromium on the PATH: apt install chromium." >&2; exit 2; }
@@ -39,6 +39,15 @@ test-spark: setup ## read tables with Spark, adding it to .venv (430 MB) the fir
 	@command -v java > /dev/null || { echo "make test-spark needs Java 17 on the PATH: apt install openjdk-17-jre-headless." >&2; exit 2; }
 	@$(BIN)/python -c "import pyspark" 2> /dev/null || $(INSTALL) --no-deps --require-hashes --no-build-isolation --requirement requirements-spark.txt
 	$(BIN)/python -m pytest -m spark
+
+bundle: setup ## write in dist/ all that a machine without network installs from (490 MB)
+	$(BIN)/python tools/bundle.py
+
+test-bundle: bundle ## install the bundle in a new environment, without network
+	$(BIN)/python -m pytest -m bundle tests/test_bundle.py
+
+contract: setup ## write anew the page and the schemas of the tables' contract (cohorts/contract/)
+	$(BIN)/python -m pacte_eval.tables.documentation
 
 lock: ## resolve pyproject.toml anew into uv.lock and the requirements files (needs uv)
 	uv lock
