@@ -21,6 +21,16 @@ OBJECTIVES = {
     "creation_entreprise": "création d'entreprise",
 }
 
+FUNDERS = {
+    "region": "Région",
+    "etat": "État",
+    "pole_emploi": "Pôle emploi",
+    "opco": "OPCO",
+    "agefiph": "Agefiph",
+    "beneficiaire": "bénéficiaire",
+    "autre": "autre",
+}
+
 COVARIATES = {
     "age": "Âge",
     "age_band": "Tranche d'âge",

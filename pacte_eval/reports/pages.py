@@ -12,12 +12,13 @@ from typing import Literal
 
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.reports.rendering import Format, render
-from pacte_eval.reports.stubs import result_folders, stubs_of, write_stubs
+from pacte_eval.reports.stubs import result_folders, stubs_of, write_contract_page, write_stubs
 
 SITE, CONFIGURATION = "_site", "_quarto.yml"
 HOME = Path("index.qmd")
 QUARTO_NAMES = {"html": "html", "docx": "docx", "pdf": "typst"}
 Progress = Callable[[str], None]
+Job = tuple[Path, Sequence[Format]]
 
 
 def render_study(
@@ -30,7 +31,7 @@ def render_study(
     renderer: Literal["quarto", "embedded"] | None = None,
     progress: Progress = lambda _: None,
 ) -> list[Path]:
-    """Render the pages of a study and the home page that lists them.
+    """Render the pages of a study, that of the tables' contract, and the home page.
 
     Parameters
     ----------
@@ -63,26 +64,23 @@ def render_study(
             f"study '{study}' has no page '{unknown[0]}': {nearest(unknown[0], known)}"
         )
     chosen = [stub for stub in stubs if not cells or stub.cell in cells]
-    pages = [stub.path for stub in chosen]
     if renderer == "quarto" and shutil.which("quarto") is None:
         raise InputError("the program quarto is not on the PATH: leave --renderer out")
     if not (project / CONFIGURATION).is_file():
         raise InputError(f"{project / CONFIGURATION}: no such file; pacte init makes one")
     try:
         write_stubs(project, chosen)
+        jobs: list[Job] = [(stub.path, formats) for stub in chosen]
+        jobs += [(page, ["html"]) for page in (*write_contract_page(project), HOME)]
         if renderer == "quarto" or (renderer is None and shutil.which("quarto")):
-            return _by_quarto(project, pages, formats, progress)
-        return _embedded(project, pages, formats, progress)
+            return _by_quarto(project, jobs, progress)
+        return _embedded(project, jobs, progress)
     except OSError as error:
         raise InputError(f"{error.filename}: cannot be written ({error.strerror})") from error
 
 
-def _embedded(
-    project: Path, pages: Sequence[Path], formats: Sequence[Format], progress: Progress
-) -> list[Path]:
-    """Render the pages, then the home page that lists them; their stubs are already written."""
-    home: list[Format] = ["html"]
-    jobs = [*((page, formats) for page in pages), (HOME, home)]
+def _embedded(project: Path, jobs: Sequence[Job], progress: Progress) -> list[Path]:
+    """Render pages whose sources are written, the cells of each once for all its formats."""
     return [
         written
         for page, wanted in jobs
@@ -113,12 +111,10 @@ def _result_folder(project: Path, study: str, source: str) -> Path:
     return found[0]
 
 
-def _by_quarto(
-    project: Path, pages: Sequence[Path], formats: Sequence[Format], progress: Progress
-) -> list[Path]:
+def _by_quarto(project: Path, jobs: Sequence[Job], progress: Progress) -> list[Path]:
     """Let the Quarto program render the same sources, with this Python."""
     written = []
-    for page, form in [*((p, f) for p in pages for f in formats), (HOME, "html")]:
+    for page, form in [(page, form) for page, formats in jobs for form in formats]:
         progress(f"{page} ({form})")
         done = subprocess.run(
             ["quarto", "render", str(page), "--to", QUARTO_NAMES[form]],

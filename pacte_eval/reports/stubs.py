@@ -18,6 +18,7 @@ from pacte_eval.results import ResultSet
 from pacte_eval.results.schemas import WHOLE
 
 RESULTS, PAGES = "results", "pages"
+CONTRACT, CONTRACT_PAGE = Path("cohorts/contract/README.md"), Path(PAGES) / "contrat.qmd"
 LEVEL_OF_PROTECTION = "interne"
 FOLDERS = {"public": "publics", "territoire": "territoires"}
 BANNERS = {
@@ -127,9 +128,22 @@ def write_stubs(project: Path, stubs: Sequence[Stub]) -> None:
         target.write_text(stub.text(), encoding="utf-8")
 
 
+def write_contract_page(project: Path) -> list[Path]:
+    """Write the page of the tables that a source holds, where the project has its text."""
+    if not (project / CONTRACT).is_file():
+        return []
+    heading, _, text = (project / CONTRACT).read_text(encoding="utf-8").partition("\n")
+    title = json.dumps(heading.removeprefix("# "), ensure_ascii=False)
+    target = project / CONTRACT_PAGE
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(f"---\ntitle: {title}\n---\n{text}", encoding="utf-8")
+    return [CONTRACT_PAGE]
+
+
 def write_every_stub(project: Path) -> None:
-    """Write the stubs of all result sets anew, as Quarto needs before it lists the pages."""
+    """Write the sources of all pages anew, as Quarto needs before it lists them."""
     shutil.rmtree(project / PAGES, ignore_errors=True)
+    write_contract_page(project)
     for folder in result_folders(project):
         write_stubs(project, stubs_of(project, folder))
 
@@ -145,7 +159,10 @@ def list_of_pages() -> Markdown:
             lines.append(f"{indent}- [{escape_markdown(stub.title)}]({stub.path.as_posix()})")
             if stub.cell == WHOLE:
                 lines[-1] += f" – {stub.banner}" if stub.banner else ""
-    return Markdown("\n".join(lines) or "Aucun résultat pour l'instant.")
+    lines = lines or ["Aucun résultat pour l'instant."]
+    if CONTRACT_PAGE.is_file():
+        lines += ["", f"[Les tables attendues d'une source]({CONTRACT_PAGE.as_posix()})"]
+    return Markdown("\n".join(lines))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pacte_eval.definitions.project import Project
 from pacte_eval.reports import figures, narrative, open_page, stubs, tables
 from pacte_eval.reports.page import Page
 from pacte_eval.reports.pages import render_study
+from pacte_eval.reports.rendering import render
 from pacte_eval.results import protect, protect_flow, write_result_set
 from pacte_eval.results.schemas import SCHEMAS
 from pacte_eval.studies import run_study
@@ -247,6 +248,20 @@ def test_the_home_page_lists_studies_and_their_cells(
     french(listed)
 
 
+def test_the_contract_has_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "projet"
+    write_project(root)
+    monkeypatch.chdir(root)
+    stubs.write_every_stub(Path())
+    assert "(pages/contrat.qmd)" in text(stubs.list_of_pages())
+    (made,) = render(Path("pages/contrat.qmd"), project=root, formats=["html"], out=tmp_path / "o")
+    shown = made.read_text(encoding="utf-8")
+    assert shown.count("<h1") == 1
+    assert "Les tables attendues" in shown
+    for words in ("missions_locales", "centimes", "mission d’intérim"):
+        assert words in shown
+
+
 # Sentences
 
 
@@ -400,12 +415,14 @@ def test_quarto_renders_the_same_sources(tmp_path: Path, monkeypatch: pytest.Mon
     assert [call[1] for call in calls] == [
         f"render {source} --to html",
         f"render {source} --to typst",
+        "render pages/contrat.qmd --to html",
         "render index.qmd --to html",
     ]
     assert all(call[0] == str(root) for call in calls)
     assert all(call[2] for call in calls), "Quarto is told which Python to use"
     assert (root / source).is_file()
-    assert [path.name for path in made] == ["infra-bac.html", "infra-bac.pdf", "index.html"]
+    names = ["infra-bac.html", "infra-bac.pdf", "contrat.html", "index.html"]
+    assert [path.name for path in made] == names
 
 
 def test_quarto_s_last_word_is_the_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from pacte_eval.definitions.vocabulary import LEVELS, OBJECTIVES
+from pacte_eval.definitions.vocabulary import OBJECTIVES
 from pacte_eval.definitions.vocabulary import TABLES as TABLE_NAMES
-from pacte_eval.tables.contract import REQUIRED_TABLES, TABLES, columns
+from pacte_eval.tables.contract import REQUIRED_TABLES, TABLES, columns, described, key_of
 
 
 def test_columns_keep_the_order_of_the_contract() -> None:
     names = list(columns("registrations"))
     assert names[:4] == ["person", "start", "end", "category"]
-    assert names[-1] == "commune"
-    assert list(columns("certifications")) == ["training", "status", "date"]
+    assert names[-1] == "justice"
+    assert list(columns("certifications")) == ["training", "status", "date", "origin"]
+
+
+def test_optional_columns_are_those_with_a_default() -> None:
+    optional = {
+        (table, name)
+        for table in TABLES
+        for name, column in columns(table).items()
+        if not column.required
+    }
+    assert ("registrations", "benefit") in optional
+    assert ("trainings", "lot") in optional
+    assert ("certifications", "date") not in optional
+    assert all(columns(table)[name].nullable for table, name in optional)
 
 
 def test_what_may_be_empty() -> None:
@@ -59,13 +72,30 @@ def test_every_column_is_described() -> None:
             assert column.description, (table, column.name)
 
 
+def test_every_code_has_words_of_its_own() -> None:
+    for table in TABLES:
+        for column in columns(table).values():
+            assert len(column.words) == len(column.codes)
+            assert all(column.words), (table, column.name)
+            assert len(set(column.words)) == len(column.words), (table, column.name)
+    categories = columns("registrations")["category"]
+    words = dict(zip(categories.codes, categories.words, strict=True))
+    assert "formation" in words["D"]
+    assert "en emploi" in words["E"]
+
+
 def test_one_list_of_objectives() -> None:
     assert set(OBJECTIVES) == set(columns("trainings")["objective"].codes)
 
 
-def test_every_code_of_a_covariate_has_french_words() -> None:
-    registrations = columns("registrations")
-    for name in ("sex", "diploma", "nationality", "marital_status", "qualification", "reason"):
-        assert set(registrations[name].codes) <= set(LEVELS), name
+def test_tables_are_named_and_described() -> None:
     assert set(TABLE_NAMES) == set(TABLES)
     assert set(REQUIRED_TABLES) < set(TABLES)
+    for table in TABLES:
+        assert described(table).endswith(".")
+    keys = {table: key_of(table) for table in TABLES}
+    assert {table: key for table, key in keys.items() if key} == {
+        "trainings": "training",
+        "contracts": "contract",
+        "communes": "commune",
+    }
