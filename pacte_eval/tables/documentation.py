@@ -46,8 +46,8 @@ et dernier jour). Les mêmes tables, sous les mêmes noms, peuvent aussi se trou
   colonnes que le contrat ne connaît pas sont ignorées.
 
 Les fichiers `cohorts/contract/*.schema.json` disent la même chose aux outils Frictionless, et
-`cohorts/contract/datapackage.json` est un descripteur à copier dans un dossier de fichiers CSV,
-moins les tables qui n'y sont pas. Tout cela est tiré du code du contrat par `make contract`.
+`cohorts/contract/datapackage.json` est un descripteur à copier avec eux dans un dossier de fichiers
+CSV, moins les tables qui n'y sont pas. Tout cela est tiré du code du contrat par `make contract`.
 """
 
 
@@ -93,7 +93,7 @@ def _field(column: Column) -> dict[str, Any]:
 
 
 def package_of(tables: Sequence[str] = tuple(TABLES)) -> dict[str, Any]:
-    """The Frictionless descriptor of a folder that holds these tables of the contract as CSV."""
+    """The Frictionless descriptor of a folder of these tables as CSV, beside their schemas."""
     resources = [
         {
             "name": table,
@@ -103,7 +103,7 @@ def package_of(tables: Sequence[str] = tuple(TABLES)) -> dict[str, Any]:
             "format": "csv",
             "mediatype": "text/csv",
             "encoding": "utf-8",
-            "schema": schema_of(table),
+            "schema": f"{table}.schema.json",
         }
         for table in tables
     ]
