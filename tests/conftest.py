@@ -54,7 +54,7 @@ SourceWriter = Callable[..., Path]
 def table_of(name: str, rows: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows of a table of the contract, defaults filled in, as an Arrow table."""
     expected = columns(name)
-    filled = [DEFAULTS[name] | row for row in rows]
+    filled = [DEFAULTS.get(name, {}) | row for row in rows]
     return pa.table(
         {
             column.name: pa.array([row.get(column.name) for row in filled], ARROW[column.kind])

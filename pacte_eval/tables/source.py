@@ -1,7 +1,7 @@
 """A source: administrative tables where they lie, checked against the contract, as Ibis tables.
 
-A folder of Parquet files, one per table of the contract, with a `source.yml` that says what the
-data are (`nature`), what period each table covers, and how to name them on a page.
+A folder with a `source.yml` that says what the data are (`nature`), what period each table covers,
+how to name them on a page, and where they lie when they are not files of that folder (`at`).
 """
 
 from __future__ import annotations
@@ -10,22 +10,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-import duckdb
-import ibis
 import pandas as pd
 from ibis.expr.types import Table
-from pydantic import model_validator
+from pydantic import AfterValidator, model_validator
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.machine import Machine
 from pacte_eval.definitions.reading import Definition, read_definition
-from pacte_eval.tables.checks import check_table
+from pacte_eval.tables.checks import Checked, check_table
 from pacte_eval.tables.contract import REQUIRED_TABLES, TABLES
-from pacte_eval.tables.fingerprint import fingerprint_of
+from pacte_eval.tables.engines import Store, check_place, open_store, reading
+from pacte_eval.tables.fingerprint import fingerprint_of, fingerprint_of_measures
 
 Coverage = tuple[date, date]
 Nature = Literal["synthetic", "public", "confidential"]
+TableName = Literal[
+    "registrations", "trainings", "contracts", "certifications", "missions_locales", "communes"
+]
+
+LARGE = {"contracts"}
 
 
 class SourceDescription(Definition):
@@ -33,7 +38,8 @@ class SourceDescription(Definition):
 
     nature: Nature
     label: str
-    coverage: dict[Literal["registrations", "trainings", "contracts", "certifications"], Coverage]
+    coverage: dict[TableName, Coverage]
+    at: Annotated[str, AfterValidator(check_place)] | None = None
     seed: int | None = None
     people: int | None = None
     variant: str | None = None
@@ -58,16 +64,19 @@ class Source:
     Attributes
     ----------
     folder : Path
-        Where the tables lie.
+        The folder of `source.yml`.
     tables : dict of str to ibis Table
-        By name of the contract; exact duplicate rows removed.
+        By name of the contract, with every column of it; exact duplicate rows removed.
     coverage : dict of str to (date, date)
         First and last day that each table covers.
     losses : DataFrame
         For each table, ``rows`` read, exact ``duplicates`` removed, and rows ``unlinked``, without
         a person key.
     fingerprint : str
-        sha256 over the bytes of the files.
+        sha256 over the bytes of the files, or over measures of the tables of a database.
+    held : dict of str to frozenset of str
+        For each table of the contract, the columns that hold at least one value: what is not in it
+        cannot be measured.
     """
 
     folder: Path
@@ -77,36 +86,51 @@ class Source:
     coverage: dict[str, Coverage]
     losses: pd.DataFrame
     fingerprint: str
+    held: dict[str, frozenset[str]]
 
 
-def open_source(folder: Path, progress: Callable[[str], None] = lambda _: None) -> Source:
-    """Open a folder of tables and check every row against the contract.
+def open_source(
+    folder: Path,
+    progress: Callable[[str], None] = lambda _: None,
+    machine: Machine | None = None,
+) -> Source:
+    """Open the tables that a folder holds or points at, and check every row against the contract.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of `source.yml`.
+    progress : callable
+        Told what is being done.
+    machine : Machine, optional
+        Bounds of memory and threads; the machine's own by default.
 
     Raises
     ------
     InputError
-        If the folder or a required table is missing, or if a table breaks the contract.
+        If the folder or a required table is missing, if the tables cannot be reached, or if one
+        breaks the contract.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder of the tables with --source")
     description = read_definition(folder / "source.yml", SourceDescription)
-    files = {name: folder / f"{name}.parquet" for name in TABLES}
+    store = open_store(folder, description.at, machine or Machine())
     for name in REQUIRED_TABLES:
-        if not files[name].is_file():
-            raise InputError(f"{files[name]}: no such file; the contract requires this table")
-    present = {name: path for name, path in files.items() if path.is_file()}
-    connection = ibis.duckdb.connect()
-    tables, losses = {}, []
-    for name, path in present.items():
-        progress(f"checking {path.name}")
-        try:
-            raw = connection.read_parquet(str(path))
-        except duckdb.Error as error:
-            raise InputError(f"{path}: not a readable Parquet file") from error
-        columns = check_table(raw, name, path)
-        distinct = raw.select(columns).distinct()
-        tables[name] = distinct.cache()
-        losses.append((name, *_losses(raw, tables[name])))
+        if name not in store.tables:
+            raise InputError(
+                f"{store.places[name]}: no such file or table, or no right to read it; the contract "
+                "requires it"
+            )
+    checks, tables, losses = {}, {}, []
+    for name, table in store.tables.items():
+        place = store.places[name]
+        progress(f"checking {place}")
+        with reading(place):
+            checks[name] = check_table(
+                table, name, place, texts=store.is_text(name), measured=not store.files
+            )
+            tables[name], lost = _without_duplicates(name, checks[name])
+        losses.append((name, *lost))
     return Source(
         folder=folder,
         nature=description.nature,
@@ -114,12 +138,40 @@ def open_source(folder: Path, progress: Callable[[str], None] = lambda _: None) 
         tables=tables,
         coverage={str(name): dates for name, dates in description.coverage.items()},
         losses=pd.DataFrame(losses, columns=["table", "rows", "duplicates", "unlinked"]),
-        fingerprint=fingerprint_of([folder / "source.yml", *present.values()]),
+        fingerprint=_fingerprint(folder, description, store, checks),
+        held={
+            name: frozenset(column for column, count in checks[name].values.items() if count)
+            if name in checks
+            else frozenset()
+            for name in TABLES
+        },
     )
 
 
-def _losses(raw: Table, kept: Table) -> tuple[int, int, int]:
-    """Rows read, exact duplicates removed, and rows kept without a person key."""
-    rows, left = int(raw.count().execute()), int(kept.count().execute())
-    unlinked = kept.person.isnull().sum().execute() if "person" in kept.columns else 0
-    return rows, rows - left, int(unlinked)
+def _without_duplicates(name: str, checked: Checked) -> tuple[Table, tuple[int, int, int]]:
+    """A table without exact duplicates, and its rows read, duplicates, and kept but unlinked.
+
+    A small table is held in memory. A large one stays where it lies, and is read for duplicates
+    only when keys are repeated.
+    """
+    table, rows = checked.table, checked.rows
+    if name not in LARGE:
+        table = table.distinct().cache()
+    elif checked.keys != rows:
+        table = table.distinct()
+    else:
+        return table, (rows, 0, rows - checked.values["person"])
+    counts = {"kept": table.count()}
+    if "person" in table.columns:
+        counts["unlinked"] = table.person.isnull().sum()
+    (row,) = table.aggregate(**counts).to_pyarrow().to_pylist()
+    return table, (rows, rows - row["kept"], row.get("unlinked", 0))
+
+
+def _fingerprint(
+    folder: Path, description: SourceDescription, store: Store, checks: dict[str, Checked]
+) -> str:
+    if store.files:
+        return fingerprint_of([folder / "source.yml", *store.files.values()])
+    declared = description.model_dump(mode="json", exclude={"at"})
+    return fingerprint_of_measures(declared, {name: c.measures for name, c in checks.items()})
