@@ -2,102 +2,208 @@
 
 A treated candidate is a row of the training table, its time zero the first day of training. A
 control candidate is a person on the register during a month in which somebody was treated; it takes
-one of the entry dates of that month as time zero, dealt in the order of a hash, so that both arms
+one of the entry dates of that month as time zero, dealt by the person's number, so that both arms
 share the calendar and the eve on which they are looked at.
 """
 
 from __future__ import annotations
 
-import ibis
-from ibis.expr.types import BooleanValue, DateValue, IntegerValue, StringValue, Table
+from dataclasses import dataclass, fields, replace
+from functools import reduce
 
-from pacte_eval.cohorts.hashing import draw_key
-from pacte_eval.definitions.cohort import CohortDefinition, NotObjectives, TrainingArm
-from pacte_eval.tables.source import Source
+import numpy as np
+
+from pacte_eval.cohorts.attributes import text_in
+from pacte_eval.cohorts.days import month_of_days
+from pacte_eval.cohorts.publics import is_one_of
+from pacte_eval.cohorts.register import NONE, Register, Trainings, person_day
+from pacte_eval.definitions.cohort import CohortDefinition, TrainingFilter
 
 
-def month_of(day: DateValue) -> IntegerValue:
-    """The month integer of a date expression."""
-    return (day.year() * 12 + day.month() - 1).cast("int32")
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates of one arm, one entry in every array.
+
+    Attributes
+    ----------
+    person : int32 array
+        Number of the person in the register, `NONE` where not linked.
+    time_zero : int32 array
+        Days since 1970.
+    entry_month, origin_month : int32 arrays
+        Month of time zero, and the month that months are counted from.
+    duration : int32 array
+        Days from the first to the last of the training, `NONE` where not known.
+    episode : int32 array
+        Episode of registration of the eve, `NONE` where there is none.
+    training : int32 array
+        Entry into training in the register, `NONE` for controls.
+    """
+
+    person: np.ndarray
+    time_zero: np.ndarray
+    entry_month: np.ndarray
+    origin_month: np.ndarray
+    duration: np.ndarray
+    episode: np.ndarray
+    training: np.ndarray
+
+    def where(self, kept: np.ndarray) -> Candidates:
+        """The candidates at some places, or where a mask is true."""
+        return Candidates(**{item.name: getattr(self, item.name)[kept] for item in fields(self)})
+
+    @staticmethod
+    def together(parts: list[Candidates]) -> Candidates:
+        """Candidates put end to end."""
+        return Candidates(
+            **{
+                item.name: np.concatenate([getattr(part, item.name) for part in parts])
+                for item in fields(Candidates)
+            }
+        )
+
+    def __len__(self) -> int:
+        return len(self.person)
 
 
-def treated_candidates(source: Source, definition: CohortDefinition) -> Table:
-    """Every training row of the period whose objective is one of an arm's.
+def treated_candidates(
+    register: Register, definition: CohortDefinition
+) -> dict[str, tuple[Candidates, np.ndarray]]:
+    """Every training row of the period that meets the filters of the entry and of an arm.
 
     Returns
     -------
-    ibis.Table
-        ``arm, person, training, time_zero, entry_month, first_entry``; one row per training.
-        ``first_entry`` is whether the person has no earlier training row in the period, of any
-        objective (always true where there is no person key).
+    dict of str to (Candidates, bool array)
+        By training arm; the array says whether a row is the one that the definition keeps of its
+        person (the first or the last of the period, whatever the arm; always, where not linked).
     """
-    trainings = source.tables["trainings"]
-    entries = trainings.mutate(entry_month=month_of(trainings.start))
-    in_period = entries.filter(entries.entry_month.between(*definition.entry.period))
-    arm = ibis.cases(
-        *(
-            (_is_in_arm(in_period.objective, training_arm), ibis.literal(name))
-            for name, training_arm in definition.training_arms.items()
-        ),
-        else_=ibis.null("string"),
+    trainings = register.trainings
+    months = month_of_days(trainings.start)
+    first, last = definition.entry.period
+    inside = (months >= first) & (months <= last) & meets(trainings, definition.entry.where)
+    rows = np.flatnonzero(inside)
+    kept = _kept(trainings.person[rows], definition.entry.keep)
+    candidates = _of_trainings(register, rows, definition.entry.clock == "end")
+    found = {}
+    taken = np.zeros(len(rows), dtype=bool)
+    for name, arm in definition.training_arms.items():
+        mine = meets(trainings, arm)[rows] & ~taken
+        taken |= mine
+        found[name] = (candidates.where(mine), kept[mine])
+    return found
+
+
+def _kept(person: np.ndarray, keep: str) -> np.ndarray:
+    """Whether each of the rows, in order, is the one kept of its person."""
+    kept = np.ones(len(person), dtype=bool)
+    if keep == "first":
+        kept[1:] = person[1:] != person[:-1]
+    elif keep == "last":
+        kept[:-1] = person[1:] != person[:-1]
+    return kept | (person == NONE)
+
+
+def _of_trainings(register: Register, rows: np.ndarray, from_end: bool) -> Candidates:
+    trainings = register.trainings
+    person, start, last = (
+        trainings.person[rows],
+        trainings.start[rows],
+        trainings.last[rows],
     )
-    order = ibis.row_number().over(
-        group_by=in_period.person, order_by=[in_period.start, in_period.training]
+    entry = month_of_days(start)
+    return Candidates(
+        person=person,
+        time_zero=start,
+        entry_month=entry,
+        origin_month=month_of_days(last) if from_end else entry,
+        duration=np.where(last == NONE, NONE, last - start).astype(np.int32),
+        episode=episode_of_eve(register, person, start),
+        training=rows.astype(np.int32),
     )
-    ranked = in_period.select(
-        "person",
-        "training",
-        "entry_month",
-        arm=arm,
-        time_zero=in_period.start,
-        first_entry=in_period.person.isnull() | (order == 0),
-    )
-    return ranked.filter(ranked.arm.notnull())
 
 
-def _is_in_arm(objective: StringValue, arm: TrainingArm) -> BooleanValue:
-    if isinstance(arm.objective, NotObjectives):
-        return objective.notin(arm.objective.not_)
-    return objective.isin((arm.objective,) if isinstance(arm.objective, str) else arm.objective)
+def meets(trainings: Trainings, condition: TrainingFilter) -> np.ndarray:
+    """Whether training rows meet every condition of a filter; a missing value does not."""
+    tests = [np.ones(len(trainings.person), dtype=bool)]
+    if condition.objectives is not None:
+        tests.append(is_one_of(trainings.attributes["objective"], condition.objectives))
+    columns = {"level": "level_prepared"}
+    for name in ("scheme", "funder", "level", "axis", "lot"):
+        values = getattr(condition, name)
+        if values is not None:
+            tests.append(is_one_of(trainings.attributes[columns.get(name, name)], values))
+    if condition.formacode is not None:
+        fields_of_training = text_in(trainings.attributes["formacode"])
+        codes = fields_of_training.categories.astype(str)
+        chosen = [code for code in codes if code.startswith(condition.formacode)]
+        tests.append(is_one_of(fields_of_training, chosen))
+    return reduce(np.logical_and, tests)
 
 
-def control_candidates(source: Source, treated: Table, definition: CohortDefinition) -> Table:
+def episode_of_eve(register: Register, person: np.ndarray, time_zero: np.ndarray) -> np.ndarray:
+    """The episode that covers the eve of each candidate, the last in order; `NONE` if none does."""
+    episodes = register.episodes
+    key = person_day(episodes.person, episodes.start)
+    after = np.searchsorted(key, person_day(person, time_zero), side="left")
+    found = np.full(len(person), NONE, np.int32)
+    looking, place = np.flatnonzero(person != NONE), after[person != NONE] - 1
+    while len(looking):
+        mine = (place >= 0) & (episodes.person[place] == person[looking])
+        looking, place = looking[mine], place[mine]
+        covers = episodes.last[place] >= time_zero[looking] - 1
+        found[looking[covers]] = place[covers]
+        looking, place = looking[~covers], place[~covers] - 1
+    return found
+
+
+def control_candidates(register: Register, zeros: np.ndarray, month: int) -> Candidates:
     """Every person on the register in a month of entry, with an entry date of that month.
 
     Parameters
     ----------
-    treated : ibis.Table
-        The treated units kept (``entry_month``, ``time_zero``).
-
-    Returns
-    -------
-    ibis.Table
-        ``arm, person, time_zero, entry_month``; one row per person and month.
+    zeros : int32 array
+        Time zero of the treated of the month, ascending.
     """
-    registrations = source.tables["registrations"]
-    last_day = registrations.end.fill_null(source.coverage["registrations"][1])
-    episodes = registrations.select(
-        "person", first=month_of(registrations.start), last=month_of(last_day)
+    episodes = register.episodes
+    rows = np.flatnonzero((episodes.first_month <= month) & (episodes.last_month >= month))
+    person = episodes.person[rows]
+    begins = np.flatnonzero(np.append(True, person[1:] != person[:-1])) if len(rows) else rows
+    zero = zeros[(register.luck[person] + month) % len(zeros)]
+    covers = (episodes.start[rows] < zero) & (episodes.last[rows] >= zero - 1)
+    covering = np.where(covers, rows, NONE)
+    episode = np.maximum.reduceat(covering, begins) if len(rows) else covering
+    size = len(begins)
+    months = np.full(size, month, np.int32)
+    nothing = np.full(size, NONE, np.int32)
+    return Candidates(
+        person=person[begins],
+        time_zero=zero[begins].astype(np.int32),
+        entry_month=months,
+        origin_month=months,
+        duration=nothing,
+        episode=episode.astype(np.int32),
+        training=nothing,
     )
-    months = treated.select("entry_month").distinct()
-    present = (
-        episodes.join(
-            months, [episodes.first <= months.entry_month, episodes.last >= months.entry_month]
-        )
-        .select("person", "entry_month")
-        .distinct()
-    )
-    key = draw_key(definition.controls.seed, present.entry_month.cast("string"), present.person)
-    dealt = present.mutate(place=ibis.row_number().over(group_by=present.entry_month, order_by=key))
-    dates = treated.select(
-        month=treated.entry_month,
-        time_zero=treated.time_zero,
-        rank=ibis.row_number().over(group_by=treated.entry_month, order_by=treated.time_zero),
-        entries=treated.count().over(group_by=treated.entry_month),
-    )
-    matched = dealt.join(
-        dates, [dealt.entry_month == dates.month, dealt.place % dates.entries == dates.rank]
-    )
-    return matched.select(
-        "person", "time_zero", "entry_month", arm=ibis.literal(definition.control_arm)
-    )
+
+
+def deal_durations(
+    candidates: Candidates, cells: np.ndarray, treated: dict[int, np.ndarray], luck: np.ndarray
+) -> Candidates:
+    """Give controls the length of a training of their cell; months then count from its end.
+
+    Parameters
+    ----------
+    cells : int array
+        Cell of each candidate.
+    treated : dict of int to int array
+        Lengths of the trainings of the treated of each cell, ascending; where a cell has none the
+        month of entry stays the origin.
+    """
+    duration = candidates.duration.copy()
+    for cell, lengths in treated.items():
+        mine = cells == cell
+        dealt = (luck[candidates.person[mine]] + candidates.entry_month[mine]) % len(lengths)
+        duration[mine] = lengths[dealt]
+    pseudo_end = month_of_days(candidates.time_zero + duration)
+    origin = np.where(duration == NONE, candidates.entry_month, pseudo_end)
+    return replace(candidates, duration=duration, origin_month=origin.astype(np.int32))

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from pacte_eval.cohorts.covariates import Measured
 from pacte_eval.cohorts.persons import (
     person_covariates,
     person_outcomes,
@@ -19,12 +21,13 @@ from pacte_eval.cohorts.persons import (
     read_arms,
 )
 from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.frames import Comparison, Outcomes
 
 
 class LazyOutcomes(Mapping[str, Outcomes]):
-    """Outcomes by name, each computed at its first reading and kept.
+    """Outcomes by name, each computed when it is read; only the last one is kept.
 
     Parameters
     ----------
@@ -40,6 +43,7 @@ class LazyOutcomes(Mapping[str, Outcomes]):
         if name not in self._makers:
             raise InputError(f"no outcome '{name}' in this cohort: {nearest(name, self._makers)}")
         if name not in self._made:
+            self._made.clear()
             self._made[name] = self._makers[name]()
         return self._made[name]
 
@@ -63,17 +67,25 @@ class Cohort:
         Name for a French reader.
     units : DataFrame
         Index ``unit``; ``person``, ``arm``, ``weight`` and, for a cohort of entries, ``training``,
-        ``time_zero`` and ``entry_month``.
+        ``time_zero``, ``entry_month`` and ``origin_month``, the month that months count from.
     covariates, strata, cells : DataFrame
-        One row per unit: covariates of the eve, sampling cells, publics (booleans) and territories
-        (text).
+        One row per unit: covariates of the eve, sampling cells, publics and territories
+        (booleans, by identifier).
     outcomes : mapping of str to Outcomes
     flow : DataFrame
         ``arm, order, rule, label, excluded, remaining``.
     arm_labels, covariate_labels, outcome_labels : dict of str to str
         French labels.
-    history : dict of str to (period, period)
+    covariate_months : dict of str to (period, period)
         For covariates that summarise past outcomes, the periods they cover.
+    measured : dict of str to Measured
+        For each covariate of a cohort of entries, the table it was measured on and until when.
+    after_entry : DataFrame of bool
+        One row per unit: the arms that what follows entry tells apart.
+    not_measurable : dict of str to str
+        Publics and territories whose variables the source does not hold, and why in French.
+    warnings : tuple of str
+        What a reader must be told of the definition, in French.
     """
 
     label: str
@@ -86,7 +98,12 @@ class Cohort:
     arm_labels: dict[str, str]
     covariate_labels: dict[str, str]
     outcome_labels: dict[str, str]
-    history: dict[str, tuple[int | str, int | str]] = field(default_factory=dict)
+    covariate_months: dict[str, tuple[Period, Period]] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
+    after_entry: pd.DataFrame = field(default_factory=pd.DataFrame)
+    not_measurable: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    read_history: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False)
 
     @classmethod
     def from_persons(cls, definition: PersonsDefinition, folder: Path) -> Cohort:
@@ -121,30 +138,32 @@ class Cohort:
             arm_labels={name: arm.label for name, arm in definition.arms.items()},
             covariate_labels=covariates.labels,
             outcome_labels={name: item.label for name, item in definition.outcomes.items()},
-            history=dict(covariates.history),
+            covariate_months=covariates.months,
         )
 
-    def compare(self, treated: str, control: str) -> Comparison:
+    def compare(self, treated: str, control: str, after_entry: bool = False) -> Comparison:
         """The units of two arms side by side, without outcomes.
+
+        Parameters
+        ----------
+        after_entry : bool
+            Declares that an arm may be defined by what is observed after entry.
 
         Raises
         ------
         InputError
-            If an arm is unknown, or has no unit.
+            If an arm is unknown or empty, if both share units, or if one is defined after entry
+            and this is not declared.
         """
-        for arm in (treated, control):
-            if arm not in self.arm_labels:
-                raise InputError(f"no arm '{arm}' in this cohort: {nearest(arm, self.arm_labels)}")
-            if not (self.units["arm"] == arm).any():
-                raise InputError(
-                    f"arm '{arm}' is empty: see the flow chart for the rule that excludes everyone"
-                )
-        kept = self.units["arm"].isin([treated, control])
+        masks = [self._members(arm, after_entry) for arm in (treated, control)]
+        if (masks[0] & masks[1]).any():
+            raise InputError(f"arms '{treated}' and '{control}' share units: compare others")
+        kept = masks[0] | masks[1]
         units = self.units[kept]
         return Comparison(
             unit=units.index,
             covariates=self.covariates[kept],
-            treated=(units["arm"] == treated).to_numpy(),
+            treated=masks[0][kept],
             strata=self.strata[kept],
             cells=self.cells[kept],
             cluster=units["person"].to_numpy(),
@@ -152,6 +171,47 @@ class Cohort:
             treated_label=self.arm_labels[treated],
             control_label=self.arm_labels[control],
         )
+
+    def history(self, after_entry: bool = False) -> pd.DataFrame:
+        """What happened to units after time zero, each event with its day.
+
+        Parameters
+        ----------
+        after_entry : bool
+            Declares that the reader knows that this must not define a comparison.
+
+        Returns
+        -------
+        DataFrame
+            ``unit, event, day, value``: end of the training or drop-out, certification, later
+            entries.
+
+        Raises
+        ------
+        InputError
+            If it is not declared.
+        """
+        if not after_entry:
+            raise InputError(
+                "the history of a cohort is what follows entry: ask for it with after_entry=True, "
+                "in an analysis declared so"
+            )
+        return self.read_history()
+
+    def _members(self, arm: str, after_entry: bool) -> np.ndarray:
+        if arm not in self.arm_labels:
+            raise InputError(f"no arm '{arm}' in this cohort: {nearest(arm, self.arm_labels)}")
+        if arm in self.after_entry and not after_entry:
+            raise InputError(
+                f"arm '{arm}' is defined by what is observed after entry: a comparison with it "
+                "must declare after_entry: true"
+            )
+        inside = self.after_entry[arm] if arm in self.after_entry else self.units["arm"] == arm
+        if not inside.any():
+            raise InputError(
+                f"arm '{arm}' is empty: see the flow chart for the rule that excludes everyone"
+            )
+        return inside.to_numpy(dtype=bool)
 
     def __repr__(self) -> str:
         arms = ", ".join(

@@ -1,28 +1,31 @@
 """Covariates of the units, all known on the eve of time zero.
 
-Each block of a definition gives one or several columns. A missing value becomes the level
+Each block of a definition gives one or several columns, each with what it was measured on and until
+when; one that would reach the month of entry or later is refused. A missing value becomes the level
 «inconnu» of a factor; a missing number takes the mean of the others beside a flag column, so that
-nobody is dropped for it. Past employment and pay are counted over windows of six months inside the
-months that may be matched on.
+nobody is dropped for it. Past employment and pay are read month by month, or summed over windows,
+inside the months that may be matched on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from pacte_eval.cohorts.monthly import Calendar
-from pacte_eval.definitions.cohort import CohortDefinition
+from pacte_eval.definitions.cohort import CohortDefinition, CovariateName, OutcomeName
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.vocabulary import COVARIATES
 
 UNKNOWN = "inconnu"
+YES, NO = "oui", "non"
 AGE_BANDS = (0, 26, 35, 45, 50, 200)
 AGE_LABELS = ("moins de 26 ans", "26 à 34 ans", "35 à 44 ans", "45 à 49 ans", "50 ans et plus")
 LONG_UNEMPLOYMENT_MONTHS = 36
-WINDOW_MONTHS = 6
 _FACTORS = {
     "sex": "sex",
     "diploma": "diploma",
@@ -31,8 +34,9 @@ _FACTORS = {
     "qualification": "qualification",
     "reason": "reason",
     "category": "category",
+    "benefit": "benefit",
     "departement": "departement",
-    "zone": "zone",
+    "zone": "ze2010",
 }
 _FLAGS = ("lone_parent", "disability", "rsa", "qpv", "zrr")
 _NUMBERS = {
@@ -40,6 +44,20 @@ _NUMBERS = {
     "experience": "experience_months",
     "previous_spells": "previous_spells",
 }
+_HISTORY: dict[str, OutcomeName] = {"employment_history": "emploi", "earnings_history": "salaire"}
+_OTHERS = {
+    "age": ("age",),
+    "rome": ("rome",),
+    "unemployment_duration": ("unemployment_duration", "unemployment_band"),
+}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a covariate was measured on: a table, on the eve or over relative months before 0."""
+
+    table: str
+    months: tuple[Period, Period] | None = None
 
 
 @dataclass(frozen=True)
@@ -49,87 +67,156 @@ class Covariates:
     Attributes
     ----------
     columns : dict of str to Series
-        By name, one value per unit.
+        By name, one value per unit: floats, or categoricals whose levels are sorted.
     labels : dict of str to str
         French label of each column.
-    history : dict of str to (int, int)
-        For a column that summarises past outcomes, the relative months it covers.
+    measured : dict of str to Measured
+        What each column was measured on, and until when.
     """
 
     columns: dict[str, pd.Series] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    history: dict[str, tuple[int | str, int | str]] = field(default_factory=dict)
+    measured: dict[str, Measured] = field(default_factory=dict)
 
-    def add(self, name: str, values: pd.Series, label: str | None = None) -> None:
-        """Add a column under its French label."""
+    def add(
+        self, name: str, values: pd.Series, measured: Measured, label: str | None = None
+    ) -> None:
+        """Add a column under its French label.
+
+        Raises
+        ------
+        InputError
+            If it was measured in the month of entry or later.
+        """
+        until = measured.months[1] if measured.months else None
+        if isinstance(until, int) and until >= 0:
+            raise InputError(
+                f"covariate '{name}' is measured until month {until}: covariates stop before time "
+                "zero; later information belongs to the history of the cohort"
+            )
         self.columns[name], self.labels[name] = values, label or COVARIATES[name]
+        self.measured[name] = measured
 
-    def add_number(self, name: str, values: pd.Series, label: str | None = None) -> None:
+    def add_number(
+        self, name: str, values: pd.Series, measured: Measured, label: str | None = None
+    ) -> None:
         """Add a number; missing values take the mean, beside a flag."""
         numbers = values.astype(float)
         missing = numbers.isna()
-        self.add(name, numbers.fillna(numbers.mean()), label)
+        self.add(name, numbers.fillna(numbers.mean()), measured, label)
+        self.add_flag(name, missing, measured)
+
+    def add_flag(self, name: str, missing: pd.Series, measured: Measured) -> None:
+        """Add a column that says where another had to be filled, if anywhere."""
         if missing.any():
-            flag = missing.map({True: "oui", False: "non"})
-            self.add(f"{name}_missing", flag, f"{self.labels[name]}, non renseigné")
+            label = f"{self.labels[name]}, non renseigné"
+            self.add(f"{name}_missing", _yes_or_no(missing), measured, label)
+
+    @property
+    def months(self) -> dict[str, tuple[Period, Period]]:
+        """For columns that summarise past months, the relative months they cover."""
+        return {name: item.months for name, item in self.measured.items() if item.months}
 
 
-def history_windows(match: tuple[int, int]) -> list[tuple[int, int]]:
-    """The months matched on, cut from the last into windows of six."""
-    ends = range(match[1], match[0] - 1, -WINDOW_MONTHS)
-    return sorted((max(end - WINDOW_MONTHS + 1, match[0]), end) for end in ends)
+def columns_read(covariates: Sequence[CovariateName]) -> set[str]:
+    """Attributes of the eve that the covariates of a definition are made of."""
+    named = {**_FACTORS, **_NUMBERS, **dict(zip(_FLAGS, _FLAGS, strict=True))}
+    read: set[str] = set()
+    for block in covariates:
+        read |= set(_OTHERS.get(block, (named[block],) if block in named else ()))
+    return read
+
+
+def history_windows(match: tuple[int, int], step: int) -> list[tuple[int, int]]:
+    """The months matched on, cut from the last into windows of `step` months."""
+    ends = range(match[1], match[0] - 1, -step)
+    return sorted((max(end - step + 1, match[0]), end) for end in ends)
 
 
 def build_covariates(
-    units: pd.DataFrame, definition: CohortDefinition, past: Mapping[str, Calendar]
+    units: pd.DataFrame, definition: CohortDefinition, past: Callable[[OutcomeName], Calendar]
 ) -> Covariates:
     """The covariates a definition names, for every unit.
 
     Parameters
     ----------
     units : DataFrame
-        Units with the attributes of the eve and ``person_row``.
-    past : mapping of str to Calendar
-        Calendars of ``emploi`` and ``salaire``; only months before entry are read.
+        Units with the attributes of the eve, ``person_row`` and ``entry_month``.
+    past : callable
+        Gives the calendars of ``emploi`` and ``salaire``; only months before entry are read.
     """
     made = Covariates()
+    eve = Measured("registrations")
     for block in definition.covariates:
         if block in _FACTORS:
-            made.add(block, units[_FACTORS[block]].fillna(UNKNOWN).astype(str))
+            made.add(block, _factor(units[_FACTORS[block]]), eve)
         elif block in _FLAGS:
-            made.add(block, units[block].map({True: "oui", False: "non"}).fillna(UNKNOWN))
+            made.add(block, _yes_or_no(units[block]), eve)
         elif block in _NUMBERS:
-            made.add_number(block, units[_NUMBERS[block]])
+            made.add_number(block, units[_NUMBERS[block]], eve)
         elif block == "rome":
-            made.add("rome", units["rome"].str[:1].fillna(UNKNOWN))
+            made.add("rome", _factor(_first_letters(units["rome"])), eve)
         elif block == "age":
-            made.add_number("age", units["age"])
+            made.add_number("age", units["age"], eve)
             bands = pd.cut(units["age"], AGE_BANDS, right=False, labels=AGE_LABELS)
-            made.add("age_band", bands.astype(object).fillna(UNKNOWN).astype(str))
+            made.add("age_band", _factor(bands), eve)
         elif block == "unemployment_duration":
             capped = units["unemployment_duration"].clip(upper=LONG_UNEMPLOYMENT_MONTHS)
-            made.add("unemployment_duration", capped.astype(float))
-            made.add("unemployment_band", units["unemployment_band"])
+            made.add("unemployment_duration", capped.astype(float), eve)
+            made.add("unemployment_band", units["unemployment_band"], eve)
         else:
-            outcome = {"employment_history": "emploi", "earnings_history": "salaire"}[block]
-            for first, last in history_windows(definition.history.match):
-                name = f"{outcome}_{-first}_{-last}"
-                made.add(
-                    name,
-                    _past(units, past[outcome], first, last),
-                    _past_label(outcome, first, last),
-                )
-                made.history[name] = (first, last)
+            _add_past(made, units, definition, _HISTORY[block], past(_HISTORY[block]))
     return made
 
 
-def _past(units: pd.DataFrame, calendar: Calendar, first: int, last: int) -> pd.Series:
-    values = calendar.around(
-        units["person_row"].to_numpy(), units["entry_month"].to_numpy(), np.arange(first, last + 1)
-    )
-    return pd.Series(np.nansum(values, axis=1), index=units.index)
+def _add_past(
+    made: Covariates,
+    units: pd.DataFrame,
+    definition: CohortDefinition,
+    outcome: OutcomeName,
+    calendar: Calendar,
+) -> None:
+    """Past months of an outcome: the sum of those known, and a flag where one is not."""
+    rows, entry = units["person_row"].to_numpy(), units["entry_month"].to_numpy()
+    for first, last in history_windows(definition.history.match, definition.history.step):
+        values = calendar.around(rows, entry, np.arange(first, last + 1))
+        name = f"{outcome}_{-first}" if first == last else f"{outcome}_{-first}_{-last}"
+        measured = Measured("contracts", (first, last))
+        summed = np.nansum(values, axis=1, dtype=np.float64).astype(np.float32)
+        made.add(
+            name, pd.Series(summed, index=units.index), measured, _past_label(outcome, first, last)
+        )
+        unknown = pd.Series(np.isnan(values).any(axis=1), index=units.index)
+        made.add_flag(name, unknown, measured)
 
 
 def _past_label(outcome: str, first: int, last: int) -> str:
     what = "Mois travaillés" if outcome == "emploi" else "Salaires perçus"
-    return f"{what}, mois −{-first} à −{-last}"
+    return f"{what}, mois −{-first}" + ("" if first == last else f" à −{-last}")
+
+
+def _factor(values: pd.Series) -> pd.Series:
+    """A categorical with sorted levels, missing values being a level."""
+    factor = values.astype("category").cat.remove_unused_categories()
+    levels = [str(level) for level in factor.cat.categories]
+    factor = factor.cat.rename_categories(levels)
+    if factor.isna().any():
+        levels.append(UNKNOWN)
+        factor = factor.cat.add_categories([UNKNOWN]).fillna(UNKNOWN)
+    return factor.cat.set_categories(sorted(levels), ordered=False)
+
+
+def _first_letters(values: pd.Series) -> pd.Series:
+    """The first letter of each level of a categorical."""
+    factor = values.astype("category")
+    letters = pd.Series([str(level)[:1] for level in factor.cat.categories], dtype="category")
+    codes = np.append(letters.cat.codes.to_numpy(), -1)[factor.cat.codes.to_numpy()]
+    return pd.Series(
+        pd.Categorical.from_codes(codes, categories=letters.cat.categories), index=values.index
+    )
+
+
+def _yes_or_no(values: pd.Series) -> pd.Series:
+    codes = np.where(values.isna(), -1, values.fillna(False).astype(bool))
+    answers = pd.Categorical.from_codes(codes, categories=pd.Index([NO, YES]))
+    return _factor(pd.Series(answers, index=values.index))

@@ -2,147 +2,167 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
-import ibis
+import numpy as np
 import pandas as pd
-from ibis.expr.types import BooleanValue, Table
 
-from pacte_eval.cohorts.candidates import month_of
-from pacte_eval.definitions.cells import territory
+from pacte_eval.cohorts.attributes import Values, numbers_in
+from pacte_eval.cohorts.days import months_back
+from pacte_eval.cohorts.eve import Eve
+from pacte_eval.cohorts.publics import is_one_of, membership
+from pacte_eval.cohorts.register import NONE
+from pacte_eval.definitions.cells import PublicDefinition, Territory
 from pacte_eval.definitions.cohort import (
     Age,
+    AllOf,
+    AnyOf,
+    AtLeast,
     CohortDefinition,
     Covered,
+    CumulatedUnemployment,
+    ElapsedUnemployment,
+    FirstTraining,
+    InPublic,
+    Level,
     Linked,
     LivesIn,
     NoTraining,
     Registered,
     Rule,
+    flattened,
 )
-from pacte_eval.definitions.months import month_of as month_of_day
-from pacte_eval.definitions.prose import rule_in_french
+from pacte_eval.definitions.months import month_of
 from pacte_eval.tables.source import Source
 
-REGION_DEPARTEMENTS = ("04", "05", "06", "13", "83", "84")
+FLOW = ["arm", "order", "rule", "label", "excluded", "remaining"]
 
 
-def months_before_training(definition: CohortDefinition) -> int:
-    """Months over which the definition wants no earlier training."""
-    return max(rule.months_before for rule in definition.population if isinstance(rule, NoTraining))
+@dataclass(frozen=True)
+class Test:
+    """A test that candidates pass or fail: its rule, its French reading, what decides."""
+
+    rule: str
+    label: str
+    passes: Callable[[Eve], np.ndarray]
 
 
-def tests_of(
-    described: Table, definition: CohortDefinition, source: Source, treated: bool
-) -> list[tuple[str, str, BooleanValue]]:
-    """The tests that a candidate must pass, in order.
+@dataclass(frozen=True)
+class Eligibility:
+    """What the rules of a definition need to become tests.
 
-    Returns
-    -------
-    list of (rule, label, test)
-        The rule's name, its French reading, and a Boolean expression (missing counts as failed).
+    Attributes
+    ----------
+    publics, territories : mappings by identifier
+        Those that the rules name.
+    observed : (int, int)
+        First and last month observed by the contracts.
     """
-    tests: list[tuple[str, str, BooleanValue]] = []
-    for rule in definition.population:
-        if isinstance(rule, Linked) and not treated:
-            continue
-        tests.append((rule.rule, rule_in_french(rule), _test(described, rule, source)))
-        if isinstance(rule, Linked):
-            tests.append(
-                ("first", "Première entrée de la personne dans la période", described.first_entry)
-            )
-    if not treated:
-        entering = source.tables["trainings"].select("person", "start").distinct()
-        now = described.semi_join(
-            entering, [described.person == entering.person, described.time_zero == entering.start]
-        ).select("candidate")
-        tests.append(
-            (
-                "not_entering",
-                "N'entre pas en formation ce jour-là",
-                described.candidate.notin(now.candidate),
-            )
-        )
-    return tests
+
+    definition: CohortDefinition
+    publics: Mapping[str, PublicDefinition]
+    territories: Mapping[str, Territory]
+    observed: tuple[int, int]
+
+    @property
+    def columns(self) -> set[str]:
+        """Attributes of the eve that the rules read."""
+        read: set[str] = set()
+        for rule in flattened(self.definition.population):
+            match rule:
+                case Age():
+                    read.add("age")
+                case Registered():
+                    read.add("category")
+                case ElapsedUnemployment():
+                    read.add("unemployment_duration")
+                case Level():
+                    read.add("diploma")
+                case InPublic():
+                    read |= self.publics[rule.public].columns
+                case LivesIn():
+                    read |= self.territories[rule.territory].columns
+        return read
+
+    def passes(self, rule: Rule, eve: Eve) -> np.ndarray:
+        """Whether candidates pass a rule: bool array; a missing value fails."""
+        candidates = eve.candidates
+        match rule:
+            case Linked():
+                return candidates.person != NONE
+            case Age():
+                return _between(eve["age"], rule.between)
+            case Registered():
+                return is_one_of(eve["category"], rule.categories)
+            case ElapsedUnemployment():
+                return _between(eve["unemployment_duration"], rule.between)
+            case CumulatedUnemployment():
+                return _between(eve.months_registered(rule.months_before), rule.between)
+            case Level():
+                return is_one_of(eve["diploma"], rule.in_)
+            case InPublic():
+                return membership(eve, self.publics[rule.public].where)
+            case LivesIn():
+                return membership(eve, self.territories[rule.territory].where)
+            case NoTraining():
+                last_start, last_end, _ = eve.trained()
+                limit = months_back(candidates.time_zero, rule.months_before)
+                begun = (last_start != NONE) & (last_start >= limit)
+                under_way = (last_end != NONE) & (last_end >= candidates.time_zero - 1)
+                return ~(begun | under_way)
+            case FirstTraining():
+                return eve.trained()[0] == NONE
+            case Covered():
+                first, last = self.observed
+                return (candidates.entry_month - rule.months_before >= first) & (
+                    candidates.origin_month + rule.months_after <= last
+                )
+            case AllOf():
+                return np.logical_and.reduce([self.passes(inner, eve) for inner in rule.of])
+            case AnyOf():
+                return np.logical_or.reduce([self.passes(inner, eve) for inner in rule.of])
+            case AtLeast():
+                return np.sum([self.passes(inner, eve) for inner in rule.of], axis=0) >= rule.count
 
 
-def _test(described: Table, rule: Rule, source: Source) -> BooleanValue:
-    match rule:
-        case Linked():
-            return described.person.notnull()
-        case Age():
-            return age(described).between(*rule.between)
-        case Registered():
-            return described.category.isin(rule.categories)
-        case LivesIn():
-            return _lives_in(described, rule.territory)
-        case NoTraining():
-            return described.trained_before.fill_null(0) == 0
-        case Covered():
-            first, last = observed_months(source)
-            return (described.entry_month - rule.months_before >= first) & (
-                described.entry_month + rule.months_after <= last
-            )
+def _between(values: Values, bounds: tuple[int, int]) -> np.ndarray:
+    values = numbers_in(values)
+    return (values >= bounds[0]) & (values <= bounds[1])
 
 
-def age(described: Table) -> ibis.expr.types.IntegerValue:
-    """Age in full years in the month of time zero."""
-    months = described.entry_month - month_of(described.birth_month)
-    return months // 12
+def observed_months(source: Source, table: str = "contracts") -> tuple[int, int]:
+    """First and last month whose last day a table covers, both month integers."""
+    first_day, last_day = source.coverage[table]
+    return month_of(first_day), month_of(last_day + timedelta(days=1)) - 1
 
 
-def _lives_in(described: Table, identifier: str) -> BooleanValue:
-    place = territory(identifier)
-    if place.zoning == "region":
-        return described.departement.isin(REGION_DEPARTEMENTS)
-    if place.zoning == "departement":
-        return described.departement == place.code
-    return described.zone == place.code
+def apply_tests(eve: Eve, tests: Sequence[Test]) -> np.ndarray:
+    """How many tests, in order, each candidate passes before it fails one: int array."""
+    passed = np.zeros(len(eve.candidates), np.int64)
+    left = np.arange(len(eve.candidates))
+    for test in tests:
+        survivors = Eve(eve.register, eve.candidates.where(left))
+        left = left[test.passes(survivors)]
+        passed[left] += 1
+    return passed
 
 
-def observed_months(source: Source) -> tuple[int, int]:
-    """First and last month whose last day contracts cover, both month integers."""
-    first_day, last_day = source.coverage["contracts"]
-    first = month_of_day(first_day)
-    last = month_of_day(last_day + timedelta(days=1)) - 1
-    return first, last
-
-
-def apply_tests(
-    described: Table, tests: list[tuple[str, str, BooleanValue]], start: tuple[str, str]
-) -> tuple[Table, pd.DataFrame]:
-    """Candidates that pass every test, and how many each test excluded.
+def flow_of(
+    arm: str, passed: np.ndarray, tests: Sequence[Test], start: tuple[str, str]
+) -> pd.DataFrame:
+    """The flow chart of an arm: the start, then how many each test excluded and left.
 
     Returns
     -------
-    ibis.Table
-        The candidates kept.
     DataFrame
-        ``arm, order, rule, label, excluded, remaining``, the first row being the start.
+        ``arm, order, rule, label, excluded, remaining``.
     """
-    passed = ibis.literal(True)
-    columns = {}
-    for index, (_, _, test) in enumerate(tests):
-        passed = passed & test.fill_null(False)
-        columns[f"passed_{index}"] = passed
-    evaluated = described.mutate(**columns).cache()
-    counts = (
-        evaluated.group_by("arm")
-        .aggregate(
-            candidates=evaluated.count(),
-            **{name: evaluated[name].sum() for name in columns},
-        )
-        .order_by("arm")
-        .execute()
-    )
-    rows = []
-    for row in counts.to_dict("records"):
-        remaining = int(row["candidates"])
-        rows.append((row["arm"], 0, *start, 0, remaining))
-        for index, (rule, label, _) in enumerate(tests):
-            left = int(row[f"passed_{index}"])
-            rows.append((row["arm"], index + 1, rule, label, remaining - left, left))
-            remaining = left
-    flow = pd.DataFrame(rows, columns=["arm", "order", "rule", "label", "excluded", "remaining"])
-    kept = evaluated.filter(evaluated[f"passed_{len(tests) - 1}"]).drop(*columns)
-    return kept, flow
+    remaining = len(passed)
+    rows = [(arm, 0, *start, 0, remaining)]
+    excluded = np.bincount(passed, minlength=len(tests) + 1)
+    for index, test in enumerate(tests):
+        remaining -= int(excluded[index])
+        rows.append((arm, index + 1, test.rule, test.label, int(excluded[index]), remaining))
+    return pd.DataFrame(rows, columns=FLOW)

@@ -1,133 +1,154 @@
-"""The eve of time zero: what the tables say of a person the day before, and nothing later.
-
-Registrations at most 31 days apart are one spell of unemployment, whatever their categories; the
-elapsed unemployment of a unit is the number of months since its current spell began.
-"""
+"""The eve of time zero: what the tables say of a person the day before, and nothing later."""
 
 from __future__ import annotations
 
-import ibis
-from ibis.expr.types import Table
+from collections.abc import Callable, Iterator, Mapping
 
-from pacte_eval.cohorts.candidates import month_of
-from pacte_eval.cohorts.places import locate
-from pacte_eval.tables.source import Source
+import numpy as np
+import pandas as pd
 
-SAME_SPELL_DAYS = 31
+from pacte_eval.cohorts.attributes import Values, categorical, numbers_in, taken
+from pacte_eval.cohorts.candidates import Candidates
+from pacte_eval.cohorts.days import months_back
+from pacte_eval.cohorts.register import NONE, Periods, Register, person_day
+
 BANDS = ((0, 2), (3, 5), (6, 11), (12, 23))
-ATTRIBUTES = (
-    "category",
-    "sex",
-    "birth_month",
-    "diploma",
-    "nationality",
-    "marital_status",
-    "children",
-    "lone_parent",
-    "qualification",
-    "rome",
-    "experience_months",
-    "reason",
-    "disability",
-    "rsa",
-    "qpv",
-    "zrr",
-    "commune",
-)
+BAND_LABELS = (*(f"{first}–{last}" for first, last in BANDS), f"{BANDS[-1][1] + 1} et plus")
+PREVIOUS_SPELL_MONTHS = 24
+COMPUTED = ("age", "unemployment_duration", "unemployment_band", "neet", "previous_spells")
+NEVER = np.iinfo(np.int32).max
 
 
-def spells(source: Source) -> Table:
-    """Spells of unemployment: ``person, spell_start, spell_end`` (open ones end with coverage)."""
-    registrations = source.tables["registrations"]
-    episodes = registrations.select(
-        "person",
-        "start",
-        end=registrations.end.fill_null(source.coverage["registrations"][1]),
-    )
-    before = ibis.window(
-        group_by=episodes.person,
-        order_by=[episodes.start, episodes.end],
-        preceding=(None, 1),
-    )
-    previous_end = episodes.mutate(previous_end=episodes.end.max().over(before))
-    gap = previous_end.start.epoch_days() - previous_end.previous_end.epoch_days()
-    marked = previous_end.mutate(
-        opens=(previous_end.previous_end.isnull() | (gap > SAME_SPELL_DAYS)).cast("int32")
-    )
-    upto = ibis.window(
-        group_by=marked.person, order_by=[marked.start, marked.end], preceding=None, following=0
-    )
-    numbered = marked.mutate(spell=marked.opens.sum().over(upto))
-    return numbered.group_by("person", "spell").aggregate(
-        spell_start=numbered.start.min(), spell_end=numbered.end.max()
-    )
-
-
-def describe(candidates: Table, source: Source, months_before: int) -> Table:
-    """Candidates with what is known of them on the eve of their time zero.
+class Eve(Mapping[str, Values]):
+    """Attributes of candidates on their eve, by name, each computed when it is read.
 
     Parameters
     ----------
-    candidates : ibis.Table
-        With ``candidate`` (a unique integer), ``person``, ``time_zero``, ``entry_month``.
-    months_before : int
-        Months over which an earlier training is looked for.
-
-    Returns
-    -------
-    ibis.Table
-        The candidates with the attributes of the registration episode of the eve (empty where
-        there is none), ``unemployment_duration`` (months), ``previous_spells`` (begun in the 24
-        months before), ``trained_before`` (trainings begun in those months or under way).
+    register : Register
+    candidates : Candidates
     """
-    dated = candidates.mutate(eve=(candidates.time_zero - ibis.interval(days=1)).cast("date"))
-    return (
-        dated.left_join(_episode_of_eve(dated, source), "candidate")
-        .drop("candidate_right")
-        .left_join(_current_spell(dated, source), "candidate")
-        .drop("candidate_right")
-        .left_join(_earlier_trainings(dated, source, months_before), "candidate")
-        .drop("candidate_right")
-    )
+
+    def __init__(self, register: Register, candidates: Candidates) -> None:
+        self.register = register
+        self.candidates = candidates
+
+    def __getitem__(self, name: str) -> Values:
+        computed: dict[str, Callable[[], Values]] = {
+            "age": self._age,
+            "unemployment_duration": self._duration,
+            "unemployment_band": self._band,
+            "neet": self._without_solution,
+            "previous_spells": self._previous_spells,
+        }
+        if name in computed:
+            return computed[name]()
+        return taken(self.register.episodes.attributes[name], self.candidates.episode)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.register.episodes.attributes, *COMPUTED])
+
+    def __len__(self) -> int:
+        return len(self.register.episodes.attributes) + len(COMPUTED)
+
+    def _age(self) -> np.ndarray:
+        """Full years in the month of time zero."""
+        birth = numbers_in(self.register.episodes.attributes["birth_month"])
+        born = numbers_in(taken(birth, self.candidates.episode))
+        return np.floor((self.candidates.entry_month - born) / 12).astype(np.float32)
+
+    def _duration(self) -> np.ndarray:
+        """Months since the spell of the episode of the eve began."""
+        months = self.register.episodes.spell_month.astype(np.float32)
+        began = numbers_in(taken(months, self.candidates.episode))
+        return (self.candidates.entry_month - began).astype(np.float32)
+
+    def _band(self) -> pd.Categorical:
+        return unemployment_band(self._duration())
+
+    def _without_solution(self) -> np.ndarray:
+        """Whether a mission locale follows the person, without job, school or training."""
+        periods = self.register.without_solution
+        before = last_before(periods, self.candidates.person, self.candidates.time_zero)
+        covered = _greatest_end(periods)[before] >= self.candidates.time_zero - 1
+        return ((before != NONE) & covered).astype(np.int8)
+
+    def _previous_spells(self) -> np.ndarray:
+        """Spells begun in the 24 months before time zero and over by the eve."""
+        spells, candidates = self.register.spells, self.candidates
+        limit = months_back(candidates.time_zero, PREVIOUS_SPELL_MONTHS)
+        low = np.searchsorted(spells.key, person_day(candidates.person, limit))
+        high = np.searchsorted(spells.key, person_day(candidates.person, candidates.time_zero))
+        open_on_eve = (high > low) & (
+            np.append(spells.last, 0)[high - 1] >= candidates.time_zero - 1
+        )
+        return (high - low - open_on_eve).astype(np.float32)
+
+    def trained(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Trainings around time zero.
+
+        Returns
+        -------
+        (last_start, last_end, next_start) : int32 arrays
+            Latest start and latest end of those begun before time zero (`NONE` without any or
+            where no end is known), and the first start from time zero on (`NEVER` without any).
+        """
+        person, zero = self.candidates.person, self.candidates.time_zero
+        trainings = self.register.trainings
+        periods = Periods(trainings.person, trainings.start, trainings.last)
+        before = last_before(periods, person, zero)
+        none = before == NONE
+        last_start = np.where(none, NONE, np.append(trainings.start, NONE)[before])
+        last_end = np.where(none, NONE, _greatest_end(periods)[before])
+        after = np.searchsorted(periods.key, person_day(person, zero))
+        there = after < len(trainings.person)
+        place = np.where(there, after, 0)
+        there &= np.append(trainings.person, NONE)[place] == person
+        next_start = np.where(there, np.append(trainings.start, NEVER)[place], NEVER)
+        linked = person != NONE
+        return (
+            np.where(linked, last_start, NONE),
+            np.where(linked, last_end, NONE),
+            np.where(linked, next_start, NEVER),
+        )
+
+    def months_registered(self, months: int) -> np.ndarray:
+        """Of the months before entry, how many have their last day inside a spell: int array."""
+        person, entry = self.candidates.person, self.candidates.entry_month
+        return self._month_ends(person, entry) - self._month_ends(person, entry - months)
+
+    def _month_ends(self, person: np.ndarray, month: np.ndarray) -> np.ndarray:
+        """Last days of months before a month that the person's spells cover, from the first."""
+        spells = self.register.spells
+        first, last = spells.months_ended
+        covered = np.maximum(last - first + 1, 0)
+        total = np.append(0, np.cumsum(covered))
+        begins = np.searchsorted(spells.person, person)
+        place = np.searchsorted(person_day(spells.person, first), person_day(person, month))
+        place = np.maximum(place, begins)
+        counted = total[place] - total[begins]
+        beyond = np.where(place > begins, np.append(last, 0)[place - 1] - (month - 1), 0)
+        cut = np.where(place > begins, np.append(covered, 0)[place - 1], 0)
+        return counted - np.clip(beyond, 0, cut)
 
 
-def _episode_of_eve(dated: Table, source: Source) -> Table:
-    registrations = source.tables["registrations"]
-    end = registrations.end.fill_null(source.coverage["registrations"][1])
-    episodes = registrations.select(
-        *ATTRIBUTES, on_register=registrations.person, start=registrations.start, last_day=end
-    )
-    present = dated.select("candidate", "person", "eve").join(
-        episodes,
-        [
-            dated.person == episodes.on_register,
-            episodes.start <= dated.eve,
-            episodes.last_day >= dated.eve,
-        ],
-    )
-    order = [present.start.desc(), present.last_day.desc(), present.category, present.commune]
-    ranked = present.mutate(rank=ibis.row_number().over(group_by=present.candidate, order_by=order))
-    return locate(ranked.filter(ranked["rank"] == 0).select("candidate", *ATTRIBUTES))
+def unemployment_band(duration: np.ndarray) -> pd.Categorical:
+    """The band of elapsed unemployment that a number of months falls in, unknown where it is."""
+    edges = [last for _, last in BANDS]
+    codes = np.searchsorted(edges, np.nan_to_num(duration, nan=0.0))
+    codes = np.where(np.isnan(duration), -1, codes)
+    return categorical(codes, BAND_LABELS)
 
 
-def _current_spell(dated: Table, source: Source) -> Table:
-    known = spells(source).rename(registered_person="person")
-    held = dated.select("candidate", "person", "eve", "time_zero", "entry_month").join(
-        known, [dated.person == known.registered_person, known.spell_start <= dated.eve]
-    )
-    current = held.spell_end >= held.eve
-    recent = held.spell_start >= (held.time_zero - ibis.interval(months=24)).cast("date")
-    return held.group_by("candidate").aggregate(
-        unemployment_duration=(held.entry_month - month_of(held.spell_start)).min(where=current),
-        previous_spells=(recent & ~current).sum(),
-    )
+def last_before(periods: Periods, person: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """The last period of each person that began before a day; `NONE` if none did."""
+    place = np.searchsorted(periods.key, person_day(person, day)) - 1
+    mine = (place >= 0) & (np.append(periods.person, NONE)[place] == person) & (person != NONE)
+    return np.where(mine, place, NONE)
 
 
-def _earlier_trainings(dated: Table, source: Source, months_before: int) -> Table:
-    trainings = source.tables["trainings"].select("person", "start", "end").rename(trainee="person")
-    joined = dated.select("candidate", "person", "eve", "time_zero").join(
-        trainings, [dated.person == trainings.trainee, trainings.start < dated.time_zero]
-    )
-    recent = joined.start >= (joined.time_zero - ibis.interval(months=months_before)).cast("date")
-    under_way = (joined.end >= joined.eve).fill_null(False)
-    return joined.group_by("candidate").aggregate(trained_before=(recent | under_way).sum())
+def _greatest_end(periods: Periods) -> np.ndarray:
+    """For each period, the greatest end among those of the person up to it; `NONE` at the end."""
+    if not len(periods.person):
+        return np.array([NONE])
+    until = np.maximum.accumulate(person_day(periods.person, periods.last))
+    return np.append(until - person_day(periods.person, np.zeros_like(periods.last)), NONE)

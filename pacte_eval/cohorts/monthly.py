@@ -1,25 +1,69 @@
-"""Monthly outcomes: contracts and trainings turned into person × calendar month arrays.
+"""Months of a person from intervals of days: compiled loops that fill person × month arrays.
 
-A contract counts for every month whose last day it covers. Each adds to the array at its first
-month and is taken off after its last, so that one running sum over months gives the outcome. Units
-are views on these arrays: a person and an offset.
+Intervals are held as plain arrays, in chunks as the engine streams them; an array of one outcome is
+filled when it is asked for. Sums are of integers, so that they are exact in any order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import ibis
 import numpy as np
-import pandas as pd
-from ibis.expr.types import Table
+from numba import njit
 
-from pacte_eval.cohorts.eligibility import observed_months
-from pacte_eval.tables.source import Source
+from pacte_eval.definitions.months import first_day
 
-LASTING_DAYS = 180
-_UNIX_EPOCH_MONTH = 1970 * 12
+CENSORED = -1
+UNKNOWN = np.iinfo(np.int32).min
+_EPOCH = np.datetime64("1970-01-01", "D")
+
+
+@dataclass(frozen=True)
+class Months:
+    """Consecutive months and the days that bound them.
+
+    Attributes
+    ----------
+    first, last : int
+        Month integers.
+    """
+
+    first: int
+    last: int
+
+    @property
+    def starts(self) -> np.ndarray:
+        """First day of each month and of the month after the last: days since 1970, int64."""
+        days = [first_day(month) for month in range(self.first, self.last + 2)]
+        return (np.array(days, dtype="datetime64[D]") - _EPOCH).astype(np.int64)
+
+    def __len__(self) -> int:
+        return max(self.last - self.first + 1, 0)
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Intervals of days of persons, both ends included.
+
+    Attributes
+    ----------
+    row : int32 array, shape (n,)
+        Position of the person.
+    start, end : int32 arrays, shape (n,)
+        Days since 1970.
+    """
+
+    row: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+
+    def where(self, mask: np.ndarray) -> Intervals:
+        """The intervals where a mask is true."""
+        return Intervals(self.row[mask], self.start[mask], self.end[mask])
+
+    def __len__(self) -> int:
+        return len(self.row)
 
 
 @dataclass(frozen=True)
@@ -30,167 +74,226 @@ class Calendar:
     ----------
     first : int
         The month integer of the first column.
-    values : ndarray, shape (persons, months)
+    values : int8 or int32 array, shape (persons, months)
+        Integers; `CENSORED` (int8) or `UNKNOWN` (int32) where the value is not known.
+    unit : int
+        What the integers are divided by: 100 for cents, 60 for minutes.
     """
 
     first: int
     values: np.ndarray
+    unit: int = 1
 
     def around(self, persons: np.ndarray, months: np.ndarray, periods: np.ndarray) -> np.ndarray:
-        """Values of units at relative months, NaN outside the calendar.
+        """Values of units at relative months, NaN where unknown or outside the calendar.
 
         Parameters
         ----------
-        persons : ndarray of int, shape (n,)
+        persons : int array, shape (n,)
             Row of each unit's person.
-        months : ndarray of int, shape (n,)
-            Entry month of each unit.
-        periods : ndarray of int, shape (t,)
+        months : int array, shape (n,)
+            Month that the units' months count from.
+        periods : int array, shape (t,)
             Relative months.
 
         Returns
         -------
-        ndarray of float, shape (n, t)
+        float array, shape (n, t)
+            float32 for shares, float64 for amounts.
         """
-        columns = months[:, None] + periods[None, :] - self.first
-        observed = (columns >= 0) & (columns < self.values.shape[1])
-        inside = np.clip(columns, 0, self.values.shape[1] - 1)
-        return np.where(observed, self.values[persons[:, None], inside], np.nan)
+        kind = np.float32 if self.values.dtype == np.int8 else np.float64
+        out = np.empty((len(persons), len(periods)), dtype=kind)
+        missing = CENSORED if self.values.dtype == np.int8 else UNKNOWN
+        _around(
+            self.values,
+            missing,
+            self.unit,
+            persons.astype(np.int64),
+            (months - self.first).astype(np.int64),
+            periods.astype(np.int64),
+            out,
+        )
+        return out
 
 
-def contracts_of(source: Source, persons: pd.Index) -> pd.DataFrame:
-    """Contracts of some persons with the months whose last day they cover.
-
-    Returns
-    -------
-    DataFrame
-        ``row`` (position of the person), ``first``, ``last`` (calendar months, clipped to the
-        coverage), ``days`` (length, open contracts lasting to the end of coverage), ``nature``,
-        ``monthly_pay``, ``monthly_minutes``.
-    """
-    contracts = source.tables["contracts"]
-    last_covered = source.coverage["contracts"][1]
-    held = _rows_of(contracts, persons)
-    kept = held.select(
-        "person",
-        "contract",
-        "start",
-        "nature",
-        "monthly_pay",
-        "monthly_minutes",
-        end=held.end.fill_null(last_covered),
-    )
-    frame = kept.order_by("person", "start", "contract").to_pandas()
-    start = frame["start"].to_numpy("datetime64[D]")
-    end = frame["end"].to_numpy("datetime64[D]")
-    months = observed_months(source)
-    frame["first"] = np.maximum(_month(start), months[0])
-    frame["last"] = np.minimum(_month(end + np.timedelta64(1, "D")) - 1, months[1])
-    frame["days"] = (end - start).astype(int) + 1
-    frame["row"] = persons.get_indexer(pd.Index(frame["person"]))
-    return frame[frame["first"] <= frame["last"]].reset_index(drop=True)
+@njit(cache=True)
+def _around(
+    values: np.ndarray,
+    missing: int,
+    unit: int,
+    persons: np.ndarray,
+    offsets: np.ndarray,
+    periods: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    last = values.shape[1]
+    for i in range(len(persons)):
+        for j in range(len(periods)):
+            column = offsets[i] + periods[j]
+            if column < 0 or column >= last or values[persons[i], column] == missing:
+                out[i, j] = np.nan
+            else:
+                out[i, j] = values[persons[i], column] / unit
 
 
-def _rows_of(table: Table, persons: pd.Index) -> Table:
-    """The rows of a table that belong to some persons."""
-    return table.semi_join(ibis.memtable({"person": persons.tolist()}), "person")
+LAST_DAY, ANY_DAY = 1, 0
+"""Which days of a month an interval must cover for the month to count."""
 
 
-def _month(days: np.ndarray) -> np.ndarray:
-    return days.astype("datetime64[M]").astype(int) + _UNIX_EPOCH_MONTH
-
-
-def running_sum(
-    rows: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-    amounts: np.ndarray,
-    shape: tuple[int, int],
-    start: int,
-) -> np.ndarray:
-    """The sum of amounts over the intervals that cover each person × month.
-
-    Returns
-    -------
-    ndarray of int64, shape `shape`
-    """
-    steps = np.zeros((shape[0], shape[1] + 1), dtype=np.int64)
-    np.add.at(steps, (rows, first - start), amounts)
-    np.add.at(steps, (rows, last + 1 - start), -amounts)
-    return np.cumsum(steps, axis=1)[:, :-1]
-
-
-def outcome_calendars(
-    contracts: pd.DataFrame, persons: int, months: tuple[int, int]
-) -> dict[str, Callable[[], Calendar]]:
-    """How each outcome of the vocabulary is computed; nothing is until it is asked for.
+def mark(
+    values: np.ndarray, intervals: Intervals, months: Months, days: int, what: int = 1
+) -> None:
+    """Write a value in every month that intervals cover, in place.
 
     Parameters
     ----------
-    contracts : DataFrame
-        As `contracts_of` returns them.
-    persons : int
-        Number of persons.
-    months : (int, int)
-        First and last month observed.
+    values : int8 array, shape (persons, months)
+    days : int
+        `LAST_DAY` or `ANY_DAY`.
+    what : int
+        The value; one that is less than what is there already is not written.
     """
-    shape = (persons, months[1] - months[0] + 1)
-
-    def total(mask: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-        kept = contracts[mask]
-        return running_sum(
-            kept["row"].to_numpy(),
-            kept["first"].to_numpy(),
-            kept["last"].to_numpy(),
-            amounts[mask],
-            shape,
-            months[0],
-        )
-
-    def amount(column: str, unit: int) -> Calendar:
-        """A sum over contracts; a month with a contract whose amount is not known is missing."""
-        values = contracts[column]
-        known = values.notna().to_numpy()
-        sums = total(known, values.fillna(0).to_numpy(np.int64)) / unit
-        return Calendar(months[0], np.where(total(~known, one) > 0, np.nan, sums))
-
-    every = np.ones(len(contracts), dtype=bool)
-    lasting = ((contracts["nature"] == "cdi") | (contracts["days"] >= LASTING_DAYS)).to_numpy()
-    one = np.ones(len(contracts), dtype=np.int64)
-
-    def share(mask: np.ndarray) -> Calendar:
-        return Calendar(months[0], (total(mask, one) > 0).astype(np.int8))
-
-    return {
-        "emploi": lambda: share(every),
-        "emploi_durable": lambda: share(lasting),
-        "salaire": lambda: amount("monthly_pay", 100),
-        "heures": lambda: amount("monthly_minutes", 60),
-    }
+    _mark(values, intervals.row, intervals.start, intervals.end, months.starts, days, what)
 
 
-def trained_since(
-    source: Source, persons: pd.Index, units: pd.DataFrame, periods: np.ndarray
+@njit(cache=True)
+def _month(starts: np.ndarray, day: int) -> int:
+    """The column of the month that a day is in; -1 before the first, the number of months after."""
+    if day < starts[0]:
+        return -1
+    last = len(starts) - 1
+    if day >= starts[last]:
+        return last
+    column = min((day - starts[0]) // 31, last - 1)
+    while day >= starts[column + 1]:
+        column += 1
+    return column
+
+
+@njit(cache=True)
+def _span(starts: np.ndarray, start: int, end: int, days: int) -> tuple[int, int]:
+    """First and last column of an interval; the last is before the first where there is none."""
+    last = _month(starts, end + days) - days
+    return max(_month(starts, start), 0), min(last, len(starts) - 2)
+
+
+@njit(cache=True)
+def _mark(
+    values: np.ndarray,
+    rows: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    starts: np.ndarray,
+    days: int,
+    what: int,
+) -> None:
+    for i in range(len(rows)):
+        first, last = _span(starts, start[i], end[i], days)
+        for column in range(first, last + 1):
+            if values[rows[i], column] < what:
+                values[rows[i], column] = what
+
+
+def add_amounts(
+    values: np.ndarray, intervals: Intervals, months: Months, amounts: np.ndarray, unknown: int
+) -> None:
+    """Add amounts in every month whose last day intervals cover, in place.
+
+    Parameters
+    ----------
+    values : int32 or int64 array, shape (persons, months)
+    amounts : int32 or int64 array, shape (n,)
+    unknown : int
+        The amount that stands for an unknown one: it makes the month `UNKNOWN`.
+    """
+    _add(
+        values,
+        intervals.row,
+        intervals.start,
+        intervals.end,
+        months.starts,
+        amounts,
+        unknown,
+        UNKNOWN,
+    )
+
+
+@njit(cache=True)
+def _add(
+    values: np.ndarray,
+    rows: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    starts: np.ndarray,
+    amounts: np.ndarray,
+    unknown: int,
+    mark_of_unknown: int,
+) -> None:
+    for i in range(len(rows)):
+        first, last = _span(starts, start[i], end[i], LAST_DAY)
+        for column in range(first, last + 1):
+            if amounts[i] == unknown:
+                values[rows[i], column] = mark_of_unknown
+            elif values[rows[i], column] != mark_of_unknown:
+                values[rows[i], column] += amounts[i]
+
+
+def add_prorated(
+    values: np.ndarray, intervals: Intervals, months: Months, amounts: np.ndarray
+) -> None:
+    """Add to each month an amount in proportion to its days covered, rounded down, in place.
+
+    Parameters
+    ----------
+    values : int32 or int64 array, shape (persons, months)
+    amounts : int32 or int64 array, shape (n,)
+        Amounts of a full month, known.
+    """
+    _prorate(values, intervals.row, intervals.start, intervals.end, months.starts, amounts)
+
+
+@njit(cache=True)
+def _prorate(
+    values: np.ndarray,
+    rows: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    starts: np.ndarray,
+    amounts: np.ndarray,
+) -> None:
+    for i in range(len(rows)):
+        first, last = _span(starts, start[i], end[i], ANY_DAY)
+        for column in range(first, last + 1):
+            begins = max(np.int64(start[i]), starts[column])
+            ends = min(np.int64(end[i]), starts[column + 1] - 1)
+            days = starts[column + 1] - starts[column]
+            values[rows[i], column] += np.int64(amounts[i]) * (ends - begins + 1) // days
+
+
+def first_on_or_after(
+    chunks: Sequence[tuple[np.ndarray, np.ndarray]], rows: np.ndarray, days: np.ndarray
 ) -> np.ndarray:
-    """Whether each unit has entered a training from time zero to each relative month.
+    """For each unit, the first day in a list of its person's that is not before a day.
 
-    Trainings that begin on time zero itself count for the treated only, as they are what treated
-    means; months outside the coverage of trainings are NaN.
+    Parameters
+    ----------
+    chunks : sequence of (rows, days)
+        Days of persons, int32 arrays.
+    rows, days : int arrays, shape (n,)
+        Person and day of each unit.
 
     Returns
     -------
-    ndarray of float, shape (n, t)
+    int64 array, shape (n,)
+        The day, or the greatest integer where there is none.
     """
-    kept = _rows_of(source.tables["trainings"], persons).select("person", "start")
-    starts = kept.order_by("person", "start").to_pandas()
-    joined = units[["person", "time_zero"]].reset_index().merge(starts, on="person")
-    later = joined[pd.to_datetime(joined["start"]) >= pd.to_datetime(joined["time_zero"])]
-    first = later.groupby("unit")["start"].min()
-    month = np.full(len(units), np.iinfo(np.int64).max)
-    position = units.index.get_indexer(first.index)
-    month[position] = _month(first.to_numpy("datetime64[D]"))
-    entry = units["entry_month"].to_numpy()
-    calendar_months = entry[:, None] + periods[None, :]
-    last_covered = _month(np.array([source.coverage["trainings"][1]], "datetime64[D]") + 1)[0] - 1
-    since = (month[:, None] <= calendar_months) & (periods >= 0)[None, :]
-    return np.where(calendar_months <= last_covered, since, np.nan)
+    room = np.int64(1) << 32
+    listed = [row.astype(np.int64) * room + day for row, day in chunks]
+    ordered = np.sort(np.concatenate(listed)) if listed else np.empty(0, np.int64)
+    place = np.searchsorted(ordered, rows.astype(np.int64) * room + days)
+    found = np.full(len(rows), np.iinfo(np.int64).max)
+    there = place < len(ordered)
+    same = there.copy()
+    same[there] = ordered[place[there]] // room == rows[there]
+    found[same] = ordered[place[same]] % room
+    return found

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pacte_eval.cohorts.covariates import UNKNOWN, Covariates
+from pacte_eval.cohorts.covariates import NO, UNKNOWN, YES, Covariates, Measured
 from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.definitions.persons import PersonOutcome, PersonsDefinition
 from pacte_eval.frames import Outcomes
@@ -62,15 +62,15 @@ def person_covariates(rows: pd.DataFrame, definition: PersonsDefinition) -> Cova
     made = Covariates()
     for name, item in definition.covariates.items():
         values = _column(rows, item.column, definition.id)
+        months = None if item.period is None else (item.period, item.period)
+        measured = Measured("persons", months)
         if item.equals is not None:
-            flag = (values == item.equals).map({True: "oui", False: "non"})
-            made.add(name, flag.where(values.notna(), UNKNOWN), item.label)
+            flag = (values == item.equals).map({True: YES, False: NO})
+            made.add(name, flag.where(values.notna(), UNKNOWN), measured, item.label)
         elif pd.api.types.is_numeric_dtype(values):
-            made.add_number(name, values, item.label)
+            made.add_number(name, values, measured, item.label)
         else:
-            made.add(name, values.fillna(UNKNOWN).astype(str), item.label)
-        if item.period is not None:
-            made.history[name] = (item.period, item.period)
+            made.add(name, values.fillna(UNKNOWN).astype(str), measured, item.label)
     return made
 
 

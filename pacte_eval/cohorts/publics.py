@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
-from operator import and_, or_
 
+import numpy as np
 import pandas as pd
-from ibis.expr.types import BooleanValue, Table
 
+from pacte_eval.cohorts.attributes import Values, text_in
 from pacte_eval.cohorts.places import read_communes
-from pacte_eval.definitions.cells import AnyOf, Condition, Group, PublicDefinition, Requirement
+from pacte_eval.definitions.cells import AnyOf, Group, Requirement
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.vocabulary import SOURCE_COLUMNS
 from pacte_eval.tables.contract import columns
@@ -29,38 +29,48 @@ _MADE_FROM = {
 }
 
 
-def membership(described: Table, where: Sequence[Requirement]) -> BooleanValue:
+def membership(attributes: Mapping[str, Values], where: Sequence[Requirement]) -> np.ndarray:
     """Whether people meet every requirement; a missing value does not meet one.
 
     Parameters
     ----------
-    described : ibis.Table
-        With the attributes of the eve that the requirements are on.
+    attributes : mapping of str to Values
+        The attributes of the eve that the requirements are on, one value a person.
+
+    Returns
+    -------
+    bool array
 
     Raises
     ------
     InputError
         If a condition names a code that the contract does not have.
     """
-    return reduce(and_, (_meets(described, requirement) for requirement in where))
+    return reduce(np.logical_and, (_meets(attributes, requirement) for requirement in where))
 
 
-def _meets(described: Table, requirement: Requirement) -> BooleanValue:
+def _meets(attributes: Mapping[str, Values], requirement: Requirement) -> np.ndarray:
     if isinstance(requirement, AnyOf):
-        return reduce(or_, (_meets(described, condition) for condition in requirement.any_))
-    values = described[requirement.column]
-    if requirement.in_ is not None:
-        _check_codes(requirement.column, requirement.in_)
-        test = values.isin(requirement.in_)
-    elif requirement.is_ is not None:
-        test = values == requirement.is_
-    elif requirement.between is not None:
-        test = values.between(*requirement.between)
-    elif requirement.at_least is not None:
-        test = values >= requirement.at_least
-    else:
-        test = values <= requirement.at_most
-    return test.fill_null(False)
+        return reduce(np.logical_or, (_meets(attributes, one) for one in requirement.any_))
+    values = attributes[requirement.column]
+    if isinstance(values, pd.Categorical):
+        wanted = requirement.in_ or ()
+        _check_codes(requirement.column, wanted)
+        return is_one_of(values, wanted)
+    if requirement.is_ is not None:
+        return values == int(requirement.is_)
+    if requirement.between is not None:
+        return (values >= requirement.between[0]) & (values <= requirement.between[1])
+    if requirement.at_least is not None:
+        return values >= requirement.at_least
+    return values <= requirement.at_most
+
+
+def is_one_of(values: Values, wanted: Collection[str]) -> np.ndarray:
+    """Whether texts are among some; a missing one is not."""
+    texts = text_in(values)
+    chosen = np.append(texts.categories.isin(list(wanted)), False)
+    return np.asarray(chosen[texts.codes])
 
 
 def _check_codes(column: str, values: Sequence[str]) -> None:
@@ -112,38 +122,3 @@ def not_measured_in_french(missing: Sequence[str]) -> str:
     """What a page says in place of an effect: ``Non mesurable : la source ne dit pas …``."""
     words = [SOURCE_COLUMNS[column] for column in missing]
     return f"Non mesurable\u00a0: la source ne dit pas {' ni '.join(words)}."
-
-
-def belongs(units: pd.DataFrame, public: PublicDefinition) -> pd.Series:
-    """Whether each unit meets every condition of a public; a missing value does not.
-
-    Raises
-    ------
-    InputError
-        If a condition is on a column that units do not have.
-    """
-    member = pd.Series(True, index=units.index)
-    for column in sorted(public.columns):
-        if column not in units.columns:
-            raise InputError(
-                f"public '{public.id}' is on '{column}', which is not measured: "
-                f"{nearest(column, units.columns)}"
-            )
-    for requirement in public.where:
-        if isinstance(requirement, AnyOf):
-            member &= reduce(or_, (_holds(units[one.column], one) for one in requirement.any_))
-        else:
-            member &= _holds(units[requirement.column], requirement)
-    return member
-
-
-def _holds(values: pd.Series, condition: Condition) -> pd.Series:
-    if condition.in_ is not None:
-        return values.isin(condition.in_)
-    if condition.is_ is not None:
-        return values.isin([condition.is_])
-    if condition.between is not None:
-        return values.between(*condition.between)
-    if condition.at_least is not None:
-        return values.ge(condition.at_least)
-    return values.le(condition.at_most)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
+from pacte_eval.definitions.errors import nearest
 from pacte_eval.definitions.months import month_code, parse_month
 from pacte_eval.definitions.reading import Definition
 
@@ -21,7 +23,27 @@ ObjectiveCode = Literal[
     "perfectionnement",
     "creation_entreprise",
 ]
-OutcomeName = Literal["emploi", "emploi_durable", "salaire", "heures"]
+DiplomaCode = Literal["aucun", "cap_bep", "bac", "bac_2", "bac_3_plus"]
+FunderCode = Literal["region", "etat", "pole_emploi", "opco", "agefiph", "beneficiaire", "autre"]
+AxisCode = Literal["1", "2"]
+CategoryCode = Literal["A", "B", "C", "D", "E"]
+OutcomeName = Literal[
+    "emploi",
+    "emploi_mois",
+    "emploi_78h",
+    "emploi_durable",
+    "temps_plein",
+    "salaire",
+    "heures",
+    "inscrit_a",
+    "inscrit_b",
+    "inscrit_c",
+    "inscrit_d",
+    "inscrit_e",
+    "inscrit_abc",
+    "en_formation",
+    "acces_emploi",
+]
 CovariateName = Literal[
     "age",
     "sex",
@@ -39,6 +61,7 @@ CovariateName = Literal[
     "rsa",
     "qpv",
     "zrr",
+    "benefit",
     "unemployment_duration",
     "previous_spells",
     "employment_history",
@@ -67,12 +90,73 @@ def ordered(bounds: tuple[int, int]) -> tuple[int, int]:
     return bounds
 
 
+class NotObjectives(Definition):
+    """Every objective but these."""
+
+    not_: tuple[ObjectiveCode, ...] = Field(alias="not")
+
+
+Chosen = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class TrainingFilter(Definition):
+    """Which entries into training: those that meet every condition given."""
+
+    objective: (
+        ObjectiveCode
+        | Annotated[tuple[ObjectiveCode, ...], Field(min_length=1)]
+        | NotObjectives
+        | None
+    ) = None
+    scheme: Chosen | None = None
+    funder: Annotated[tuple[FunderCode, ...], Field(min_length=1)] | None = None
+    level: Annotated[tuple[DiplomaCode, ...], Field(min_length=1)] | None = Field(
+        default=None, description="Level of the certification prepared"
+    )
+    formacode: (
+        Annotated[tuple[Annotated[str, Field(pattern=r"^\d{1,5}$")], ...], Field(min_length=1)]
+        | None
+    ) = Field(default=None, description="First digits of the field of training")
+    axis: Annotated[tuple[AxisCode, ...], Field(min_length=1)] | None = None
+    lot: Chosen | None = None
+
+    @property
+    def objectives(self) -> frozenset[str] | None:
+        """The objectives allowed, or None for any."""
+        if self.objective is None:
+            return None
+        if isinstance(self.objective, NotObjectives):
+            return frozenset(get_args(ObjectiveCode)) - set(self.objective.not_)
+        return frozenset([self.objective] if isinstance(self.objective, str) else self.objective)
+
+    def excludes(self, other: TrainingFilter) -> bool:
+        """Whether no entry can meet both filters."""
+        if _apart(self.objectives, other.objectives):
+            return True
+        if any(
+            _apart(getattr(self, name), getattr(other, name))
+            for name in ("scheme", "funder", "level", "axis", "lot")
+        ):
+            return True
+        return bool(self.formacode and other.formacode) and not any(
+            one.startswith(two) or two.startswith(one)
+            for one in self.formacode or ()
+            for two in other.formacode or ()
+        )
+
+
+def _apart(one: Collection[str] | None, other: Collection[str] | None) -> bool:
+    return one is not None and other is not None and not set(one) & set(other)
+
+
 class Entry(Definition):
-    """Which rows start a follow-up: the first training entry of each person in a period."""
+    """Which rows start a follow-up, and from which day months are counted."""
 
     table: Literal["trainings"]
     period: tuple[Month, Month]
-    keep: Literal["first"]
+    keep: Literal["first", "last", "every"]
+    clock: Literal["entry", "end"] = "entry"
+    where: TrainingFilter = TrainingFilter()
 
     @field_validator("period")
     @classmethod
@@ -85,42 +169,54 @@ class Entry(Definition):
         return period
 
 
-class NotObjectives(Definition):
-    """Every objective but these."""
-
-    not_: tuple[ObjectiveCode, ...] = Field(alias="not")
-
-
-class TrainingArm(Definition):
-    """People who enter a training of given objectives."""
+class TrainingArm(TrainingFilter):
+    """People who enter a training that meets these conditions."""
 
     label: str | None = None
-    objective: (
-        ObjectiveCode | Annotated[tuple[ObjectiveCode, ...], Field(min_length=1)] | NotObjectives
-    )
 
-    @property
-    def objectives(self) -> frozenset[str]:
-        """The objectives of the arm."""
-        if isinstance(self.objective, NotObjectives):
-            return frozenset(get_args(ObjectiveCode)) - set(self.objective.not_)
-        return frozenset([self.objective] if isinstance(self.objective, str) else self.objective)
+    @model_validator(mode="after")
+    def _says_which(self) -> TrainingArm:
+        if all(getattr(self, name) is None for name in TrainingFilter.model_fields):
+            raise ValueError("say which trainings the arm holds: objective, scheme, funder…")
+        return self
 
 
 class ControlArm(Definition):
-    """People at risk on the same date who have not entered training yet."""
+    """People at risk on the same date, who wait or who never enter training."""
 
     label: str | None = None
-    controls: Literal["not-yet-trained"]
+    controls: Literal["not-yet-trained", "never-trained"]
+
+
+class AfterEntryArm(Definition):
+    """Units of a training arm told apart by what is observed after their entry."""
+
+    label: str | None = None
+    of: Identifier
+    certified: bool | None = None
+    dropped_out: bool | None = None
+    after_entry: Literal[True]
+
+    @model_validator(mode="after")
+    def _one_fact(self) -> AfterEntryArm:
+        if (self.certified is None) == (self.dropped_out is None):
+            raise ValueError("give one of certified, dropped_out")
+        return self
 
 
 def _arm_kind(value: Any) -> str:
-    controls = value.get("controls") if isinstance(value, dict) else getattr(value, "controls", 0)
-    return "ControlArm" if controls else "TrainingArm"
+    if isinstance(value, Definition):
+        return type(value).__name__
+    keys = set(value) if isinstance(value, dict) else set()
+    if "controls" in keys:
+        return "ControlArm"
+    return "AfterEntryArm" if "of" in keys else "TrainingArm"
 
 
 Arm = Annotated[
-    Annotated[TrainingArm, Tag("TrainingArm")] | Annotated[ControlArm, Tag("ControlArm")],
+    Annotated[TrainingArm, Tag("TrainingArm")]
+    | Annotated[ControlArm, Tag("ControlArm")]
+    | Annotated[AfterEntryArm, Tag("AfterEntryArm")],
     Discriminator(_arm_kind),
 ]
 
@@ -144,7 +240,40 @@ class Registered(Definition):
     """Registered as a job-seeker in one of these categories on the eve of time zero."""
 
     rule: Literal["registered"]
-    categories: tuple[Literal["A", "B", "C", "D", "E"], ...] = Field(min_length=1)
+    categories: tuple[CategoryCode, ...] = Field(min_length=1)
+
+
+class ElapsedUnemployment(Definition):
+    """Months since the current spell of registration began."""
+
+    rule: Literal["elapsed_unemployment"]
+    between: tuple[int, int]
+
+    _order = field_validator("between")(ordered)
+
+
+class CumulatedUnemployment(Definition):
+    """Months, among those before entry, whose last day the person was registered on."""
+
+    rule: Literal["cumulated_unemployment"]
+    between: tuple[int, int]
+    months_before: int = Field(ge=1, le=120)
+
+    _order = field_validator("between")(ordered)
+
+
+class Level(Definition):
+    """Highest diploma on the eve of time zero."""
+
+    rule: Literal["level"]
+    in_: tuple[DiplomaCode, ...] = Field(alias="in", min_length=1)
+
+
+class InPublic(Definition):
+    """Member of a public on the eve of time zero."""
+
+    rule: Literal["public"]
+    public: Identifier
 
 
 class LivesIn(Definition):
@@ -161,6 +290,12 @@ class NoTraining(Definition):
     months_before: int = Field(ge=0, le=120)
 
 
+class FirstTraining(Definition):
+    """No training at all started before time zero, as far back as the source goes."""
+
+    rule: Literal["first_training"]
+
+
 class Covered(Definition):
     """The source covers the months before and after, by its own dates."""
 
@@ -169,9 +304,61 @@ class Covered(Definition):
     months_after: int = Field(ge=0, le=120)
 
 
+class AllOf(Definition):
+    """Every one of these rules."""
+
+    rule: Literal["all"]
+    of: tuple[Rule, ...] = Field(min_length=1)
+
+
+class AnyOf(Definition):
+    """At least one of these rules."""
+
+    rule: Literal["any"]
+    of: tuple[Rule, ...] = Field(min_length=1)
+
+
+class AtLeast(Definition):
+    """So many of these rules, or more."""
+
+    rule: Literal["at_least"]
+    count: int = Field(ge=1)
+    of: tuple[Rule, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _enough(self) -> AtLeast:
+        if self.count > len(self.of):
+            raise ValueError(f"at least {self.count} of {len(self.of)} rules cannot hold")
+        return self
+
+
 Rule = Annotated[
-    Linked | Age | Registered | LivesIn | NoTraining | Covered, Field(discriminator="rule")
+    Linked
+    | Age
+    | Registered
+    | ElapsedUnemployment
+    | CumulatedUnemployment
+    | LivesIn
+    | Level
+    | InPublic
+    | NoTraining
+    | FirstTraining
+    | Covered
+    | AllOf
+    | AnyOf
+    | AtLeast,
+    Field(discriminator="rule"),
 ]
+for _composed in (AllOf, AnyOf, AtLeast):
+    _composed.model_rebuild()
+
+
+def flattened(rules: Iterable[Rule]) -> Iterator[Rule]:
+    """Rules and the rules they are composed of."""
+    for rule in rules:
+        yield rule
+        if isinstance(rule, (AllOf, AnyOf, AtLeast)):
+            yield from flattened(rule.of)
 
 
 class Controls(Definition):
@@ -192,6 +379,12 @@ class Controls(Definition):
         return same
 
 
+class Contracts(Definition):
+    """Which contracts count as employment."""
+
+    min_days: int = Field(default=0, ge=0, le=366)
+
+
 class Window(Definition):
     """Months followed before and after time zero."""
 
@@ -203,14 +396,21 @@ class History(Definition):
     """Months of past employment that may be matched on, and months held out for the placebo."""
 
     match: tuple[int, int]
-    hold_out: tuple[int, int]
+    hold_out: tuple[int, int] | None = None
+    step: int = Field(default=1, ge=1, le=60, description="Months summed in one covariate")
 
-    _order = field_validator("match", "hold_out")(ordered)
+    _order = field_validator("match")(ordered)
 
     @model_validator(mode="after")
     def _apart(self) -> History:
-        if self.match[1] >= self.hold_out[0] or self.hold_out[1] >= 0:
-            raise ValueError("months matched on must end before those held out, and both before 0")
+        if self.match[1] >= 0:
+            raise ValueError("months matched on must end before 0, the month of entry")
+        if self.hold_out is not None:
+            ordered(self.hold_out)
+            if self.match[1] >= self.hold_out[0] or self.hold_out[1] >= 0:
+                raise ValueError(
+                    "months matched on must end before those held out, and both before 0"
+                )
         return self
 
 
@@ -223,6 +423,7 @@ class CohortDefinition(Definition):
     arms: dict[Identifier, Arm]
     population: tuple[Rule, ...]
     controls: Controls
+    contracts: Contracts = Contracts()
     window: Window
     outcomes: tuple[OutcomeName, ...] = Field(min_length=1)
     covariates: tuple[CovariateName, ...] = Field(min_length=1)
@@ -230,14 +431,20 @@ class CohortDefinition(Definition):
 
     @model_validator(mode="after")
     def _coherent(self) -> CohortDefinition:
-        kinds = [isinstance(arm, ControlArm) for arm in self.arms.values()]
-        if kinds.count(True) != 1 or kinds.count(False) == 0:
-            raise ValueError("arms need at least one training arm and exactly one control arm")
-        arms = list(self.training_arms.items())
-        for (one, first), (other, second) in combinations(arms, 2):
-            shared = sorted(first.objectives & second.objectives)
-            if shared:
-                raise ValueError(f"arms '{one}' and '{other}' share the objective '{shared[0]}'")
+        if not self.training_arms or not self.control_arms:
+            raise ValueError("arms need at least one training arm and one control arm")
+        for (one, first), (other, second) in combinations(self.training_arms.items(), 2):
+            if not first.excludes(second):
+                shared = sorted((first.objectives or set()) & (second.objectives or set()))
+                what = f"share the objective '{shared[0]}'" if shared else "may share entries"
+                raise ValueError(f"arms '{one}' and '{other}' {what}: an entry is in one arm")
+        kinds = [arm.controls for arm in self.control_arms.values()]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("two control arms are of the same kind")
+        for name, arm in self.after_entry_arms.items():
+            if arm.of not in self.training_arms:
+                known = nearest(arm.of, self.training_arms)
+                raise ValueError(f"arm '{name}' is of '{arm.of}', no training arm: {known}")
         rules = {rule.rule for rule in self.population}
         for needed in ("linked", "registered", "no_training", "covered"):
             if needed not in rules:
@@ -250,11 +457,22 @@ class CohortDefinition(Definition):
         return self
 
     @property
-    def control_arm(self) -> str:
-        """The identifier of the control arm."""
-        return next(name for name, arm in self.arms.items() if isinstance(arm, ControlArm))
+    def control_arms(self) -> dict[str, ControlArm]:
+        """The control arms by identifier."""
+        return {name: arm for name, arm in self.arms.items() if isinstance(arm, ControlArm)}
 
     @property
     def training_arms(self) -> dict[str, TrainingArm]:
         """The training arms by identifier."""
         return {name: arm for name, arm in self.arms.items() if isinstance(arm, TrainingArm)}
+
+    @property
+    def after_entry_arms(self) -> dict[str, AfterEntryArm]:
+        """The arms told apart after entry, by identifier."""
+        return {name: arm for name, arm in self.arms.items() if isinstance(arm, AfterEntryArm)}
+
+    @property
+    def publics(self) -> tuple[str, ...]:
+        """The publics that the rules name."""
+        named = [rule.public for rule in flattened(self.population) if isinstance(rule, InPublic)]
+        return tuple(dict.fromkeys(named))

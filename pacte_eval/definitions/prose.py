@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from pacte_eval.definitions.cells import territory
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from pacte_eval.definitions.cells import PublicDefinition, Territory, territory
 from pacte_eval.definitions.cohort import (
+    AfterEntryArm,
     Age,
+    AllOf,
+    AnyOf,
+    AtLeast,
     CohortDefinition,
+    ControlArm,
     Covered,
+    CumulatedUnemployment,
+    ElapsedUnemployment,
+    FirstTraining,
+    InPublic,
+    Level,
     Linked,
     LivesIn,
     NotObjectives,
@@ -14,10 +27,18 @@ from pacte_eval.definitions.cohort import (
     Registered,
     Rule,
     TrainingArm,
+    TrainingFilter,
 )
 from pacte_eval.definitions.months import month_name
-from pacte_eval.definitions.vocabulary import COVARIATES, OBJECTIVES, OUTCOMES
+from pacte_eval.definitions.vocabulary import (
+    COVARIATES,
+    FUNDERS,
+    LEVELS,
+    OBJECTIVES,
+    OUTCOMES,
+)
 
+_SEMICOLON = "\u202f; "
 _BLOCKS = {
     "age": "âge",
     "employment_history": "mois travaillés avant l'entrée",
@@ -25,8 +46,23 @@ _BLOCKS = {
 }
 
 
-def rule_in_french(rule: Rule) -> str:
-    """One rule of eligibility, as a row of the flow chart says it."""
+def rule_in_french(
+    rule: Rule,
+    publics: Mapping[str, PublicDefinition] = MappingProxyType({}),
+    territories: Mapping[str, Territory] = MappingProxyType({}),
+) -> str:
+    """One rule of eligibility, as a row of the flow chart says it.
+
+    Parameters
+    ----------
+    publics, territories : mappings by identifier
+        Where the names of those that the rule refers to are found; the shipped territories and
+        the bare identifiers otherwise.
+    """
+
+    def inner(rules: Sequence[Rule]) -> str:
+        return _SEMICOLON.join(_lower(rule_in_french(one, publics, territories)) for one in rules)
+
     match rule:
         case Linked():
             return "Rattachée à une personne"
@@ -36,9 +72,30 @@ def rule_in_french(rule: Rule) -> str:
             categories = _listed(list(rule.categories))
             return f"Inscrite comme demandeur d'emploi (catégories {categories}) la veille"
         case LivesIn():
-            return f"Habite le territoire\u00a0: {territory(rule.territory).name}"
+            place = territories.get(rule.territory) or territory(rule.territory)
+            return f"Habite le territoire\u00a0: {place.name}"
+        case ElapsedUnemployment():
+            return f"Inscrite depuis {rule.between[0]} à {rule.between[1]} mois"
+        case CumulatedUnemployment():
+            return (
+                f"Inscrite {rule.between[0]} à {rule.between[1]} mois au cours des "
+                f"{rule.months_before} mois précédents"
+            )
+        case Level():
+            return f"Diplôme le plus élevé\u00a0: {_listed([LEVELS[code] for code in rule.in_])}"
+        case InPublic():
+            public = publics.get(rule.public)
+            return f"Public\u00a0: {_lower(public.label if public else rule.public)}"
         case NoTraining():
             return f"Aucune formation dans les {rule.months_before} mois précédents"
+        case FirstTraining():
+            return "Aucune formation auparavant, aussi loin que remontent les données"
+        case AllOf():
+            return f"Remplit toutes ces conditions\u00a0: {inner(rule.of)}"
+        case AnyOf():
+            return f"Remplit au moins une de ces conditions\u00a0: {inner(rule.of)}"
+        case AtLeast():
+            return f"Remplit au moins {rule.count} de ces conditions\u00a0: {inner(rule.of)}"
         case Covered():
             return (
                 f"Suivie par les données {rule.months_before} mois avant "
@@ -51,32 +108,45 @@ def arm_in_french(name: str, definition: CohortDefinition) -> str:
     arm = definition.arms[name]
     if arm.label:
         return arm.label
-    if not isinstance(arm, TrainingArm):
-        return "En attente de formation"
-    if isinstance(arm.objective, NotObjectives):
-        others = [OBJECTIVES[code] for code in arm.objective.not_]
-        return f"Formation d'un objectif autre que {_listed(others)}"
-    codes = (arm.objective,) if isinstance(arm.objective, str) else arm.objective
-    return f"Formation visant {_listed([OBJECTIVES[code] for code in codes])}"
+    if isinstance(arm, ControlArm):
+        waiting = arm.controls == "not-yet-trained"
+        return "En attente de formation" if waiting else "Jamais formées"
+    if isinstance(arm, AfterEntryArm):
+        return f"{arm_in_french(arm.of, definition)}, {_fact(arm)}"
+    chosen = _conditions(arm)
+    return f"Formation\u00a0: {_SEMICOLON.join(chosen)}"
 
 
-def cohort_in_french(definition: CohortDefinition) -> list[str]:
-    """A cohort read back in French, one sentence or list item a line of Markdown."""
+def cohort_in_french(
+    definition: CohortDefinition,
+    publics: Mapping[str, PublicDefinition] = MappingProxyType({}),
+    territories: Mapping[str, Territory] = MappingProxyType({}),
+) -> list[str]:
+    """A cohort read back in French, one sentence or list item a line of Markdown.
+
+    Parameters
+    ----------
+    publics, territories : mappings by identifier
+        Where the names of those that the rules refer to are found.
+    """
     first, last = definition.entry.period
+    keep = {
+        "first": "pour chaque personne, la première de la période",
+        "last": "pour chaque personne, la dernière de la période",
+        "every": "toutes celles de la période, une personne pouvant en avoir plusieurs",
+    }[definition.entry.keep]
+    where = _conditions(definition.entry.where)
+    origin = "l'entrée" if definition.entry.clock == "entry" else "la fin de la formation"
+    rules = [rule_in_french(rule, publics, territories) for rule in definition.population]
     lines = [
-        f"Entrées en formation de {month_name(first)} à {month_name(last)}\u202f; "
-        "pour chaque personne, la première de la période.",
+        f"Entrées en formation de {month_name(first)} à {month_name(last)}\u202f; {keep}.",
+        *([f"Entrées retenues\u00a0: {_SEMICOLON.join(where)}."] if where else []),
         *(
-            f"Groupe «\u202f{arm_in_french(name, definition)}\u202f»"
-            + (
-                f"\u00a0: objectif de formation {_objectives(arm)}."
-                if isinstance(arm, TrainingArm)
-                else "\u00a0: personnes inscrites qui n'étaient pas encore entrées en formation à "
-                "la même date\u202f; une entrée plus tard ne les écarte pas."
-            )
-            for name, arm in definition.arms.items()
+            f"Groupe «\u202f{arm_in_french(name, definition)}\u202f»\u00a0: "
+            f"{_members(name, definition)}."
+            for name in definition.arms
         ),
-        *(f"Condition\u00a0: {_lower(rule_in_french(rule))}." for rule in definition.population),
+        *(f"Condition\u00a0: {_lower(rule)}." for rule in rules),
         "Personnes en attente tirées au sort parmi celles du même mois"
         + (
             " et de la même tranche d'ancienneté d'inscription"
@@ -86,23 +156,103 @@ def cohort_in_french(definition: CohortDefinition) -> list[str]:
         + f", {definition.controls.per_treated} pour une entrée au plus (ordre par hachage, "
         f"graine {definition.controls.seed}).",
         f"Suivi de {definition.window.before} mois avant à {definition.window.after} mois après "
-        "l'entrée.",
+        f"{origin}.",
+        *_contracts(definition),
         "Mesures\u00a0: " + _listed([_lower(OUTCOMES[name]) for name in definition.outcomes]) + ".",
         "Caractéristiques retenues, connues la veille de l'entrée\u00a0: "
         + _listed([_BLOCKS.get(name) or _lower(COVARIATES[name]) for name in definition.covariates])
         + ".",
-        f"Mois d'emploi passés utilisés pour l'appariement\u00a0: de {definition.history.match[0]} "
-        f"à {definition.history.match[1]}\u202f; mois gardés à part pour la vérification\u00a0: de "
-        f"{definition.history.hold_out[0]} à {definition.history.hold_out[1]}.",
+        _past(definition),
+        *warnings_in_french(definition),
     ]
     return [line.replace(" -", " −") for line in lines]
 
 
-def _objectives(arm: TrainingArm) -> str:
-    if isinstance(arm.objective, NotObjectives):
-        return "autre que " + _listed([OBJECTIVES[code] for code in arm.objective.not_])
-    codes = (arm.objective,) if isinstance(arm.objective, str) else arm.objective
-    return _listed([OBJECTIVES[code] for code in codes])
+def warnings_in_french(definition: CohortDefinition) -> tuple[str, ...]:
+    """What a reader must be told of a cohort's definition, beside its results."""
+    warnings = []
+    if definition.entry.clock == "end":
+        warnings.append(
+            "Attention\u00a0: les mois sont comptés depuis la fin de la formation. La date de "
+            "fin s'observe après l'entrée\u202f; les personnes en attente reçoivent une fin "
+            "fictive, tirée des durées de formation de leur groupe, et rien n'est exigé d'elles à "
+            "cette date."
+        )
+    if any(arm.controls == "never-trained" for arm in definition.control_arms.values()):
+        warnings.append(
+            "Attention\u00a0: le groupe «\u202fjamais formées\u202f» est défini par l'avenir. Ceux "
+            "qui retrouvent vite un emploi n'ont plus à se former et y sont trop nombreux\u202f: "
+            "un écart avec ce groupe est un résultat naïf, jamais le résultat principal."
+        )
+    if definition.after_entry_arms:
+        warnings.append(
+            "Attention\u00a0: des groupes sont définis par ce qui s'observe après l'entrée "
+            "(certification, abandon). Un écart entre eux n'est pas un effet\u202f: il se lit avec "
+            "des bornes."
+        )
+    return tuple(warnings)
+
+
+def _members(name: str, definition: CohortDefinition) -> str:
+    arm = definition.arms[name]
+    if isinstance(arm, AfterEntryArm):
+        return f"parmi le groupe «\u202f{arm_in_french(arm.of, definition)}\u202f», {_fact(arm)}"
+    if isinstance(arm, TrainingArm):
+        return _SEMICOLON.join(_conditions(arm))
+    if arm.controls == "never-trained":
+        return (
+            "personnes inscrites à la même date, qui n'entrent en formation ni avant ni après, "
+            "jusqu'à la fin des données"
+        )
+    return (
+        "personnes inscrites qui n'étaient pas encore entrées en formation à la même date\u202f; "
+        "une entrée plus tard ne les écarte pas"
+    )
+
+
+def _fact(arm: AfterEntryArm) -> str:
+    if arm.certified is not None:
+        return "certification obtenue" if arm.certified else "certification non obtenue"
+    return "abandon en cours de formation" if arm.dropped_out else "formation suivie jusqu'au bout"
+
+
+def _conditions(condition: TrainingFilter) -> list[str]:
+    """The conditions of a filter, in words."""
+    words = []
+    if isinstance(condition.objective, NotObjectives):
+        others = [OBJECTIVES[code] for code in condition.objective.not_]
+        words.append(f"objectif de formation autre que {_listed(others)}")
+    elif condition.objectives is not None:
+        codes = [code for code in OBJECTIVES if code in condition.objectives]
+        words.append(f"objectif de formation {_listed([OBJECTIVES[code] for code in codes])}")
+    named = {
+        "scheme": ("dispositif", {}),
+        "funder": ("financeur", FUNDERS),
+        "level": ("niveau préparé", LEVELS),
+        "axis": ("axe du Pacte", {}),
+        "lot": ("lot", {}),
+    }
+    for field, (word, labels) in named.items():
+        values = getattr(condition, field)
+        if values is not None:
+            words.append(f"{word} {_listed([labels.get(value, value) for value in values])}")
+    if condition.formacode is not None:
+        words.append(f"domaine de formation (Formacode) {_listed(list(condition.formacode))}…")
+    return words
+
+
+def _contracts(definition: CohortDefinition) -> list[str]:
+    days = definition.contracts.min_days
+    return [f"Contrats de moins de {days} jours non comptés dans l'emploi."] if days else []
+
+
+def _past(definition: CohortDefinition) -> str:
+    first, last = definition.history.match
+    line = f"Mois d'emploi passés utilisés pour l'appariement\u00a0: de {first} à {last}"
+    if definition.history.hold_out is None:
+        return f"{line}\u202f; aucun mois n'est gardé à part pour la vérification."
+    held = definition.history.hold_out
+    return f"{line}\u202f; mois gardés à part pour la vérification\u00a0: de {held[0]} à {held[1]}."
 
 
 def _listed(words: list[str]) -> str:

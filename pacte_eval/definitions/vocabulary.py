@@ -4,11 +4,39 @@ from __future__ import annotations
 
 OUTCOMES = {
     "emploi": "Emploi salarié privé le dernier jour du mois",
+    "emploi_mois": "Emploi salarié privé au moins un jour du mois",
+    "emploi_78h": "Emploi salarié privé d'au moins 78 heures dans le mois",
     "emploi_durable": "Emploi durable (CDI, ou contrat d'au moins six mois)",
+    "temps_plein": "Emploi salarié privé à temps plein le dernier jour du mois",
     "salaire": "Salaire brut de base mensuel (0 sans emploi)",
     "heures": "Heures de travail mensuelles au contrat (0 sans emploi)",
+    "inscrit_a": "Inscription en catégorie A le dernier jour du mois",
+    "inscrit_b": "Inscription en catégorie B le dernier jour du mois",
+    "inscrit_c": "Inscription en catégorie C le dernier jour du mois",
+    "inscrit_d": "Inscription en catégorie D le dernier jour du mois",
+    "inscrit_e": "Inscription en catégorie E le dernier jour du mois",
+    "inscrit_abc": "Inscription en catégorie A, B ou C le dernier jour du mois",
+    "en_formation": "En formation le dernier jour du mois",
+    "acces_emploi": "Accès à un emploi d'au moins un mois dans les six mois",
 }
-MEASURES = {"emploi": "part", "emploi_durable": "part", "salaire": "euros", "heures": "heures"}
+AMOUNTS = {"salaire": "euros", "heures": "heures"}
+_CONTRACTS = (
+    "Contrats de travail salariés du secteur privé\u202f; ni fonction publique, ni travail "
+    "indépendant."
+)
+_REGISTER = (
+    "Inscriptions comme demandeur d'emploi\u202f; ne plus être inscrit n'est pas être en emploi, "
+    "et une formation fait passer en catégorie D."
+)
+_TRAININGS = "Entrées en formation que connaît la source, tous financeurs confondus."
+
+
+def coverage_note(outcome: str) -> str:
+    """What the source covers of an outcome, as a page must say it."""
+    if outcome.startswith("inscrit_"):
+        return _REGISTER
+    return _TRAININGS if outcome in ("en_formation", "formation_depuis") else _CONTRACTS
+
 
 OBJECTIVES = {
     "certification": "certification",

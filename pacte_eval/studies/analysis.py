@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.cohorts import Cohort
-from pacte_eval.cohorts.build import TRAINED_SINCE
+from pacte_eval.cohorts.outcomes import TRAINED_SINCE
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.study import ComparisonDefinition, StudyDefinition
 from pacte_eval.definitions.vocabulary import level_label
@@ -80,7 +80,7 @@ class Analysis:
         level = named_design(estimator, comparison).fit(comparison)
         start = self.study.difference.reference[0]
         reduced = without_history_from(
-            comparison, self.cohort.history, start, self._periods(self.study.primary.outcome)
+            comparison, self.cohort.covariate_months, start, self._periods(self.study.primary.outcome)
         )
         difference = named_design(estimator, reduced).fit(reduced)
         place = {"cell": cell.id, "comparison": self.asked.id}
@@ -133,7 +133,7 @@ class Analysis:
                 self._window_effects(table, design, name, "symétrique", place, findings)
                 continue
             reduced = without_history_from(
-                comparison, self.cohort.history, window[0], outcome.periods
+                comparison, self.cohort.covariate_months, window[0], outcome.periods
             )
             other = named_design(self.study.estimators.main, reduced).fit(reduced)
             table = self._difference(other, name, window).table
@@ -233,7 +233,7 @@ class Analysis:
         period that one covariate summarises is taken as balanced for every outcome.
         """
         periods = self._periods(name)
-        spans = self.cohort.history.values()
+        spans = self.cohort.covariate_months.values()
         return {
             period
             for first, last in spans
