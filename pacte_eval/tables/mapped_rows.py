@@ -174,7 +174,8 @@ class RowReader:
                 files = ", ".join(path.name for path in source.files)
                 raise InputError(
                     f"{self.folder}: {files}: column '{names}': not one of "
-                    f"{counted(values, 'value')} is understood, each with {what}; {remedy} of the mapping"
+                    f"{counted(values, 'value')} is understood, each with {what}; "
+                    f"{remedy} of the mapping"
                 )
             for number, count in zip(counts[FILE], unknown, strict=True):
                 if count:
