@@ -118,8 +118,8 @@ def open_source(
     for name in REQUIRED_TABLES:
         if name not in store.tables:
             raise InputError(
-                f"{store.places[name]}: no such file or table, or no right to read it; the contract "
-                "requires it"
+                f"{store.places[name]}: no such file or table, or no right to read it; "
+                "the contract requires it"
             )
     checks, tables, losses = {}, {}, []
     for name, table in store.tables.items():
