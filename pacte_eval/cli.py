@@ -41,6 +41,13 @@ class Renderer(StrEnum):
     embedded = "embedded"
 
 
+class Shape(StrEnum):
+    """Shapes of the synthetic tables."""
+
+    contract = "contract"
+    force = "force"
+
+
 class Variant(StrEnum):
     """Variants of the synthetic population."""
 
@@ -50,6 +57,14 @@ class Variant(StrEnum):
 
 ProjectOption = Annotated[
     Path, typer.Option("--project", help="Project folder, with cohorts/, studies/ and reports/.")
+]
+SourceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--source",
+        help="Folder of source.yml, which holds the tables or says where they lie "
+        "[default: source in machine.yml].",
+    ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
 
@@ -86,11 +101,16 @@ def simulate(
     variant: Annotated[
         Variant, typer.Option(help="multiplicity: effects exactly null in a third of the zones.")
     ] = Variant.standard,
+    shape: Annotated[
+        Shape,
+        typer.Option(help="force: raw extracts as ForCE delivers them, for pacte adapt; no truth."),
+    ] = Shape.contract,
     quiet: QuietOption = False,
 ) -> None:
     """Write a synthetic population in the shape of the tables, with its planted truth beside it."""
     from pacte_eval.synthetic import simulate as draw
     from pacte_eval.synthetic import write
+    from pacte_eval.synthetic.force import write_force
     from pacte_eval.synthetic.writing import check_target
 
     check_target(out)
@@ -99,16 +119,87 @@ def simulate(
     population = draw(
         people, seed, confounding=confounding, variant=variant.value, progress=_share(say, "drawn")
     )
-    write(population, out, progress=_share(say, "written"))
+    writer = write_force if shape is Shape.force else write
+    writer(population, out, progress=_share(say, "written"))
     print(out)
+
+
+@app.command()
+def adapt(
+    raw: Annotated[Path, typer.Argument(help="Folder of the raw extracts (CSV, Parquet, SAS).")],
+    out: Annotated[Path, typer.Option(help="Folder of the tables to write; it must be new.")],
+    mapping: Annotated[
+        str, typer.Option(help="Mapping of the extracts: cohorts/mappings/MAPPING.yml.")
+    ] = "force",
+    project: ProjectOption = Path(),
+    quiet: QuietOption = False,
+) -> None:
+    """Turn raw extracts into the tables that cohorts are built from.
+
+    Another vintage, with other names or codes, is a copy of the mapping, edited.
+    """
+    from pacte_eval.definitions.machine import read_machine
+    from pacte_eval.definitions.project import Project
+    from pacte_eval.tables.adapt import adapt as adapted
+
+    chosen = Project(project).mapping(mapping)
+    print(adapted(raw, chosen, out, _say(quiet), read_machine(project)))
+
+
+@app.command()
+def check(
+    source: SourceOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of results [default: results].")] = None,
+    project: ProjectOption = Path(),
+    quiet: QuietOption = False,
+) -> None:
+    """Report on the quality of the tables: what is wrong, where, and what it costs a study."""
+    from pacte_eval.definitions.machine import read_machine
+    from pacte_eval.definitions.project import Project
+    from pacte_eval.reports.pages import render_study
+    from pacte_eval.studies.check import QUALITY, check_source
+    from pacte_eval.studies.cohort import named_source
+
+    say = _say(quiet)
+    opened = Project(project)
+    folder = named_source(opened, source)
+    print(check_source(opened, folder, out, say, read_machine(project)))
+    if out is None:
+        name = folder.resolve().name
+        for path in render_study(project, QUALITY, source=name, formats=["html"], progress=say):
+            print(path)
+
+
+@app.command()
+def cohort(
+    cohort: Annotated[str, typer.Argument(help="Identifier of the cohort: cohorts/COHORT.yml.")],
+    source: SourceOption = None,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERSON",
+            help="Key of a person: write, to a secret file, the rule that excluded each of the "
+            "person's entries and months at risk.",
+        ),
+    ] = None,
+    project: ProjectOption = Path(),
+    quiet: QuietOption = False,
+) -> None:
+    """Build a cohort; show what it needs, its definition in French and its flow chart."""
+    from pacte_eval.definitions.project import Project
+    from pacte_eval.studies.cohort import explain_person, show_cohort
+
+    say = _say(quiet)
+    if explain is None:
+        print(show_cohort(Project(project), cohort, source, say))
+    else:
+        print(explain_person(Project(project), cohort, explain, source, progress=say))
 
 
 @app.command()
 def run(
     study: Annotated[str, typer.Argument(help="Identifier of the study: studies/STUDY/study.yml.")],
-    source: Annotated[
-        Path | None, typer.Option(help="Folder of the tables (a study on persons has its own).")
-    ] = None,
+    source: SourceOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder of results [default: results].")] = None,
     project: ProjectOption = Path(),
     quiet: QuietOption = False,

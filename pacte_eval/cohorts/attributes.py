@@ -6,7 +6,8 @@ people on their eve cost a few bytes each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import ibis
 import numpy as np
@@ -75,7 +76,8 @@ def texts(column: pa.ChunkedArray) -> pd.Categorical:
 
 def categorical(codes: np.ndarray, levels: Sequence[str]) -> pd.Categorical:
     """A categorical from positions in a list of levels, -1 where missing."""
-    return pd.Categorical.from_codes(codes, categories=pd.Index(levels, dtype=object))
+    categories: Any = list(levels)
+    return pd.Categorical.from_codes(codes, categories=categories)
 
 
 def taken(values: Values, rows: np.ndarray) -> Values:
@@ -104,15 +106,3 @@ def numbers_in(values: Values) -> np.ndarray:
     if isinstance(values, pd.Categorical):
         raise TypeError("these values are texts, not numbers or flags")
     return values
-
-
-def as_columns(attributes: Mapping[str, Values]) -> pd.DataFrame:
-    """Attributes as a frame, flags as booleans with missing values."""
-    columns = {}
-    for name, values in attributes.items():
-        if isinstance(values, np.ndarray) and values.dtype == np.int8:
-            flags = pd.Series(values == 1, dtype=object)
-            columns[name] = flags.where(pd.Series(values != UNKNOWN_FLAG), None)
-        else:
-            columns[name] = pd.Series(values)
-    return pd.DataFrame(columns)

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pacte_eval.cohorts.after_entry import history_of, memberships
-from pacte_eval.cohorts.attributes import as_columns, text_in, texts, texts_taken
+from pacte_eval.cohorts.attributes import text_in, texts, texts_taken
 from pacte_eval.cohorts.candidates import (
     Candidates,
     control_candidates,
@@ -372,7 +372,7 @@ class _Build:
         persons = texts(pa.chunked_array([self.register.persons.take(pa.array(candidates.person))]))
         ended = candidates.time_zero + candidates.duration + 1
         from_end = self.definition.entry.clock == "end"
-        units = as_columns({name: eve[name] for name in sorted(read)}).set_index(index)
+        units = pd.DataFrame({name: eve[name] for name in sorted(read)}, index=index)
         units = units.assign(
             person=persons,
             person_number=candidates.person,

@@ -15,6 +15,7 @@ import numpy as np
 
 from pacte_eval.cohorts.attributes import text_in
 from pacte_eval.cohorts.days import month_of_days
+from pacte_eval.cohorts.monthly import Months
 from pacte_eval.cohorts.publics import is_one_of
 from pacte_eval.cohorts.register import NONE, Register, Trainings, person_day
 from pacte_eval.definitions.cohort import CohortDefinition, TrainingFilter
@@ -165,9 +166,12 @@ def control_candidates(register: Register, zeros: np.ndarray, month: int) -> Can
         Time zero of the treated of the month, ascending.
     """
     episodes = register.episodes
-    rows = np.flatnonzero((episodes.first_month <= month) & (episodes.last_month >= month))
+    eve_of_month = Months(month, month).starts[0] - 1
+    rows = np.flatnonzero((episodes.first_month <= month) & (episodes.last >= eve_of_month))
     person = episodes.person[rows]
     begins = np.flatnonzero(np.append(True, person[1:] != person[:-1])) if len(rows) else rows
+    inside = episodes.last_month[rows] >= month
+    present = np.logical_or.reduceat(inside, begins) if len(rows) else inside
     zero = zeros[(register.luck[person] + month) % len(zeros)]
     covers = (episodes.start[rows] < zero) & (episodes.last[rows] >= zero - 1)
     covering = np.where(covers, rows, NONE)
@@ -175,7 +179,7 @@ def control_candidates(register: Register, zeros: np.ndarray, month: int) -> Can
     size = len(begins)
     months = np.full(size, month, np.int32)
     nothing = np.full(size, NONE, np.int32)
-    return Candidates(
+    found = Candidates(
         person=person[begins],
         time_zero=zero[begins].astype(np.int32),
         entry_month=months,
@@ -184,6 +188,7 @@ def control_candidates(register: Register, zeros: np.ndarray, month: int) -> Can
         episode=episode.astype(np.int32),
         training=nothing,
     )
+    return found.where(present)
 
 
 def deal_durations(

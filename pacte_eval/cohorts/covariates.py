@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from pacte_eval.cohorts.attributes import categorical
 from pacte_eval.cohorts.monthly import Calendar
 from pacte_eval.definitions.cohort import CohortDefinition, CovariateName, OutcomeName
 from pacte_eval.definitions.errors import InputError
@@ -211,12 +212,10 @@ def _first_letters(values: pd.Series) -> pd.Series:
     factor = values.astype("category")
     letters = pd.Series([str(level)[:1] for level in factor.cat.categories], dtype="category")
     codes = np.append(letters.cat.codes.to_numpy(), -1)[factor.cat.codes.to_numpy()]
-    return pd.Series(
-        pd.Categorical.from_codes(codes, categories=letters.cat.categories), index=values.index
-    )
+    return pd.Series(categorical(codes, list(letters.cat.categories)), index=values.index)
 
 
 def _yes_or_no(values: pd.Series) -> pd.Series:
-    codes = np.where(values.isna(), -1, values.fillna(False).astype(bool))
-    answers = pd.Categorical.from_codes(codes, categories=pd.Index([NO, YES]))
+    """Flags (booleans, or int8 that are negative where unknown) as a categorical."""
+    answers = categorical(values.to_numpy().astype(np.int8), [NO, YES])
     return _factor(pd.Series(answers, index=values.index))

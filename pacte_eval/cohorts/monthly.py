@@ -98,11 +98,9 @@ class Calendar:
 
         Returns
         -------
-        float array, shape (n, t)
-            float32 for shares, float64 for amounts.
+        float32 array, shape (n, t)
         """
-        kind = np.float32 if self.values.dtype == np.int8 else np.float64
-        out = np.empty((len(persons), len(periods)), dtype=kind)
+        out = np.empty((len(persons), len(periods)), dtype=np.float32)
         missing = CENSORED if self.values.dtype == np.int8 else UNKNOWN
         _around(
             self.values,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pacte_eval.definitions.cells import territory
 from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.persons import PersonsDefinition
-from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.definitions.study import ComparisonDefinition, StudyDefinition
 
 
 def check_on_cohort(study: StudyDefinition, cohort: CohortDefinition) -> None:
@@ -18,18 +17,46 @@ def check_on_cohort(study: StudyDefinition, cohort: CohortDefinition) -> None:
     Raises
     ------
     InputError
-        If an arm, an outcome, a month or a territory is not there, or if the matching is not exact
-        on the cells controls are drawn in.
+        If an arm, an outcome or a month is not there, if the matching is not exact on the cells
+        controls are drawn in, or if a comparison asks for what this version does not estimate.
     """
     months = range(-cohort.window.before, cohort.window.after + 1)
     _check(study, list(cohort.arms), dict.fromkeys(cohort.outcomes, months))
-    for identifier in study.subgroups.territories:
-        territory(identifier)
+    for comparison in study.comparisons:
+        _refuse_what_waits(study, comparison, cohort)
     absent = [cell for cell in cohort.controls.same if cell not in study.estimators.main.exact]
     if absent:
         raise InputError(
             f"study '{study.id}': estimators.main.exact lacks {', '.join(absent)}: controls are "
             "drawn in these cells, in different proportions"
+        )
+
+
+def _refuse_what_waits(
+    study: StudyDefinition, comparison: ComparisonDefinition, cohort: CohortDefinition
+) -> None:
+    """Refuse the comparisons that a matching alone does not answer."""
+    where = f"study '{study.id}': comparison '{comparison.id}'"
+    told_after = [
+        arm for arm in (comparison.treated, comparison.control) if arm in cohort.after_entry_arms
+    ]
+    if told_after and not comparison.after_entry:
+        raise InputError(
+            f"{where} names the arm '{told_after[0]}', defined by what is observed after entry: "
+            "declare after_entry: true"
+        )
+    if told_after:
+        raise InputError(
+            f"{where} compares what is observed after entry: it needs bounds, which this version "
+            "does not have; build the cohort alone with pacte cohort"
+        )
+    never = [
+        name for name, arm in cohort.control_arms.items() if arm.controls == "never-trained"
+    ]
+    if comparison.control in never:
+        raise InputError(
+            f"{where} has for control people who never train, which conditions on the future: it "
+            "needs weights that this version does not have; compare with people who wait"
         )
 
 

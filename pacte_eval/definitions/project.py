@@ -14,6 +14,7 @@ from pacte_eval.definitions.cells import (
 from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.library import shipped_library
+from pacte_eval.definitions.mapping import MappingDefinition
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.reading import D, read_definition
 from pacte_eval.definitions.study import StudyDefinition
@@ -65,6 +66,10 @@ class Project:
     def territories(self) -> dict[str, Territory]:
         """Every territory by identifier, the project's own in place of those shipped."""
         return read_territories() | read_territories(self.root)
+
+    def mapping(self, identifier: str) -> MappingDefinition:
+        """The mapping `cohorts/mappings/IDENTIFIER.yml` of raw extracts to the contract."""
+        return self._read("cohorts/mappings", f"{identifier}.yml", identifier, MappingDefinition)
 
     def path(self, relative: str) -> Path | None:
         """A file of the project, else of the shipped library, else None."""

@@ -35,6 +35,9 @@ class ComparisonDefinition(Definition):
     treated: Identifier
     control: Identifier
     estimand: Literal["now-vs-wait", "participation"]
+    after_entry: bool = Field(
+        default=False, description="Whether an arm is defined by what is observed after entry"
+    )
 
 
 class ScoreDefinition(Definition):

@@ -48,6 +48,10 @@ class Findings:
         """Append rows to a table, with constant columns such as the cell."""
         self.rows.setdefault(table, []).append(rows.assign(**constant))
 
+    def values(self, table: str, column: str) -> set[str]:
+        """The values of a column in the rows added so far."""
+        return {value for rows in self.rows.get(table, []) for value in rows[column]}
+
     def take(self, other: Findings) -> None:
         """Append the rows of others, table by table."""
         for table, frames in other.rows.items():
@@ -80,7 +84,10 @@ class Analysis:
         level = named_design(estimator, comparison).fit(comparison)
         start = self.study.difference.reference[0]
         reduced = without_history_from(
-            comparison, self.cohort.covariate_months, start, self._periods(self.study.primary.outcome)
+            comparison,
+            self.cohort.covariate_months,
+            start,
+            self._periods(self.study.primary.outcome),
         )
         difference = named_design(estimator, reduced).fit(reduced)
         place = {"cell": cell.id, "comparison": self.asked.id}
@@ -221,6 +228,7 @@ class Analysis:
         return kept.rename(columns={"month": "when"}).assign(
             outcome=name,
             unit=UNITS.get(measure, measure),
+            coverage=self.cohort.outcomes[name].coverage,
             contrast=contrast,
             reference=reference,
             estimand=self.asked.estimand,

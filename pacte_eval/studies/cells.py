@@ -21,13 +21,12 @@ class Cell:
     kind: Literal["region", "public", "territoire"]
     label: str
     column: str | None = None
-    value: bool | str = True
 
     def of(self, comparison: Comparison) -> Comparison | None:
         """The comparison restricted to the cell, or None when an arm has nobody in it."""
         if self.column is None:
             return comparison
-        inside = (comparison.cells[self.column] == self.value).to_numpy(dtype=bool)
+        inside = comparison.cells[self.column].to_numpy(dtype=bool)
         arms = comparison.treated[inside]
         if not inside.any() or arms.all() or not np.any(arms):
             return None
@@ -39,5 +38,5 @@ def cells_of(publics: Sequence[PublicDefinition], territories: Sequence[Territor
     return [
         Cell(WHOLE, "region", "Ensemble des personnes étudiées"),
         *(Cell(public.id, "public", public.label, public.id) for public in publics),
-        *(Cell(zone.id, "territoire", zone.name, zone.zoning, zone.code) for zone in territories),
+        *(Cell(zone.id, "territoire", zone.name, zone.id) for zone in territories),
     ]

@@ -16,10 +16,13 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from pacte_eval.cohorts import Cohort, build_cohort
+from pacte_eval.cohorts.memory import memory_needed
 from pacte_eval.cohorts.persons import resolve
-from pacte_eval.definitions.cells import territory
+from pacte_eval.definitions.cells import PublicDefinition
 from pacte_eval.definitions.coherence import check_on_cohort, check_on_persons
+from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.machine import read_machine
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.study import StudyDefinition
@@ -30,6 +33,7 @@ from pacte_eval.results.provenance import provenance
 from pacte_eval.results.schemas import LEVEL, SCHEMAS, WHOLE
 from pacte_eval.studies.analysis import Analysis, Findings
 from pacte_eval.studies.cells import Cell, cells_of
+from pacte_eval.studies.cohort import check_names, named_source
 from pacte_eval.studies.designs import check_score
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.truth import beside_truth, planted_truth
@@ -121,6 +125,9 @@ def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Pro
         analysis = Analysis(study, data.cohort, asked, data.held_out)
         comparison = data.cohort.compare(asked.treated, asked.control)
         for cell in _cells(project, study):
+            if cell.id in data.cohort.not_measurable:
+                _describe_not_measured(findings, cell, data.cohort.not_measurable[cell.id])
+                continue
             progress(f"{asked.id}: {cell.label}")
             restricted = cell.of(comparison)
             treated = 0 if restricted is None else int(restricted.treated.sum())
@@ -182,27 +189,45 @@ def _read_tables(
     source: Path | None,
     progress: Progress,
 ) -> Data:
-    if source is None:
-        raise InputError(f"study '{study.id}' needs tables: give their folder with --source")
     definition = project.cohort(cohort)
+    check_names(project, definition)
     check_on_cohort(study, definition)
-    publics = [project.public(identifier) for identifier in study.subgroups.publics]
-    opened = open_source(source, progress)
-    _refuse_confidential(opened.nature, str(source / "source.yml"))
-    first, last = definition.history.hold_out
+    publics = _publics(project, study, definition)
+    asked = study.subgroups.territories
+    territories = {name: project.territory(name) for name in asked} | project.territories()
+    machine = read_machine(project.root)
+    folder = named_source(project, source)
+    opened = open_source(folder, progress, machine)
+    _refuse_confidential(opened.nature, str(folder / "source.yml"))
+    memory_needed(definition, opened).refuse_beyond(machine)
     texts = {"cohort.yml": f"cohorts/{cohort}.yml"} | {
         f"public-{public.id}.yml": f"cohorts/publics/{public.id}.yml" for public in publics
     }
     return Data(
-        cohort=build_cohort(definition, opened, publics, progress),
+        cohort=build_cohort(definition, opened, publics, progress, list(territories.values())),
         nature=opened.nature,
-        folder_name=source.resolve().name,
+        folder_name=folder.resolve().name,
         fingerprint=opened.fingerprint,
         definitions={name: _text(project, path) for name, path in texts.items()},
-        held_out=tuple(range(first, last + 1)),
+        held_out=_held_out(definition),
         seeds={"controls": definition.controls.seed},
         source=opened,
     )
+
+
+def _publics(
+    project: Project, study: StudyDefinition, definition: CohortDefinition
+) -> list[PublicDefinition]:
+    """The publics that the study reports on and those that the rules of its cohort name."""
+    named = dict.fromkeys((*study.subgroups.publics, *definition.publics))
+    return [project.public(identifier) for identifier in named]
+
+
+def _held_out(definition: CohortDefinition) -> tuple[int, ...]:
+    if definition.history.hold_out is None:
+        return ()
+    first, last = definition.history.hold_out
+    return tuple(range(first, last + 1))
 
 
 def _refuse_confidential(nature: Nature, where: str) -> None:
@@ -215,7 +240,7 @@ def _refuse_confidential(nature: Nature, where: str) -> None:
 
 def _cells(project: Project, study: StudyDefinition) -> list[Cell]:
     publics = [project.public(identifier) for identifier in study.subgroups.publics]
-    territories = [territory(identifier) for identifier in study.subgroups.territories]
+    territories = [project.territory(identifier) for identifier in study.subgroups.territories]
     return cells_of(publics, territories)
 
 
@@ -232,6 +257,13 @@ def _describe(findings: Findings, cell: Cell, treated: int) -> None:
             }
         ),
     )
+
+
+def _describe_not_measured(findings: Findings, cell: Cell, why: str) -> None:
+    """Say that the source does not tell who is of a cell, which is not the same as nobody."""
+    row = {"cell": [cell.id], "kind": [cell.kind], "label": [cell.label], "sentence": [why]}
+    if cell.id not in findings.values("not_measured", "cell"):
+        findings.add("not_measured", pd.DataFrame(row))
 
 
 def _describe_failure(findings: Findings, comparison: str, cell: Cell, treated: int) -> None:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.synthetic.simulation import Population
 from pacte_eval.synthetic.timeline import COVERAGE
-from pacte_eval.synthetic.writing import _description, _is_synthetic, _plain, _write_yaml
+from pacte_eval.synthetic.writing import description_of, is_synthetic, plain_type, write_yaml
 
 FileFormat = Literal["csv", "parquet"]
 
@@ -152,7 +152,7 @@ def write_force(
     InputError
         If `out` is something else, or cannot be written.
     """
-    if out.exists() and not _is_synthetic(out / "source.yml"):
+    if out.exists() and not is_synthetic(out / "source.yml"):
         raise InputError(
             f"{out} exists and was not written by 'pacte simulate': give another folder"
         )
@@ -168,7 +168,7 @@ def write_force(
                     for extract, frame in pieces:
                         files.append(extract, frame)
                     progress(min(number / steps, 1.0))
-            _write_yaml(_description(population), made / "source.yml")
+            write_yaml(description_of(population), made / "source.yml")
             if out.exists():
                 out.rename(Path(name) / "old")
             made.rename(out)
@@ -409,7 +409,7 @@ def _chunks(table: pa.Table) -> Iterator[pd.DataFrame]:
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    plain = [field.with_type(_plain(field.type)) for field in table.schema]
+    plain = [field.with_type(plain_type(field.type)) for field in table.schema]
     return table.cast(pa.schema(plain)).to_pandas(date_as_object=False)
 
 

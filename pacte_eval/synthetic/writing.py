@@ -49,9 +49,9 @@ def write(
             for number, (table, rows) in enumerate(population.tables.items(), 1):
                 _write_table(rows, source / f"{table}.parquet")
                 progress(number / (len(population.tables) + 1))
-            _write_yaml(_description(population), source / "source.yml")
+            write_yaml(description_of(population), source / "source.yml")
             _write_table(population.truth, planted / "truth.parquet")
-            _write_yaml({**_origin(population), **truth.definitions()}, planted / "truth.yml")
+            write_yaml({**_origin(population), **truth.definitions()}, planted / "truth.yml")
             for made, place in ((planted, beside), (source, out)):
                 if place.exists():
                     place.rename(scratch / f"old-{made.name}")
@@ -68,13 +68,14 @@ def check_target(out: Path) -> None:
 
 def _check(out: Path, beside: Path) -> None:
     for place, mark in ((out, "source.yml"), (beside, "truth.yml")):
-        if place.exists() and not _is_synthetic(place / mark):
+        if place.exists() and not is_synthetic(place / mark):
             raise InputError(
                 f"{place} exists and was not written by 'pacte simulate': give another folder"
             )
 
 
-def _is_synthetic(file: Path) -> bool:
+def is_synthetic(file: Path) -> bool:
+    """Whether a description file says that what lies beside it is synthetic."""
     try:
         described = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError):
@@ -94,7 +95,8 @@ def _origin(population: Population) -> dict[str, Any]:
     }
 
 
-def _description(population: Population) -> dict[str, Any]:
+def description_of(population: Population) -> dict[str, Any]:
+    """What ``source.yml`` says of a population."""
     coverage: dict[str, list[date]] = {name: list(COVERAGE) for name in population.tables}
     return {**_origin(population), "coverage": coverage}
 
@@ -106,7 +108,8 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
-def _write_yaml(content: dict[str, Any], file: Path) -> None:
+def write_yaml(content: dict[str, Any], file: Path) -> None:
+    """Write content as YAML, in the order given."""
     written = yaml.dump(
         content, Dumper=_Plain, allow_unicode=True, sort_keys=False, default_flow_style=None
     )
@@ -114,11 +117,12 @@ def _write_yaml(content: dict[str, Any], file: Path) -> None:
 
 
 def _write_table(table: pa.Table, file: Path) -> None:
-    schema = pa.schema([pa.field(field.name, _plain(field.type)) for field in table.schema])
+    schema = pa.schema([pa.field(field.name, plain_type(field.type)) for field in table.schema])
     with pq.ParquetWriter(file, schema, compression="zstd", store_schema=False) as writer:
         for batch in table.to_batches(max_chunksize=500_000):
             writer.write_table(pa.Table.from_batches([batch]).cast(schema))
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """The type of a column once its dictionary is written out."""
     return kind.value_type if pa.types.is_dictionary(kind) else kind

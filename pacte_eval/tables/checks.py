@@ -19,8 +19,6 @@ from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.tables.contract import Column, columns
 from pacte_eval.tables.fingerprint import measures_of
 
-KEYS = {"contracts": "contract"}
-
 _SPANS = {"registrations", "trainings", "contracts", "missions_locales"}
 _TYPES = {"text": "string", "integer": "int64", "boolean": "boolean", "date": "date"}
 _WRITTEN = {
@@ -42,8 +40,6 @@ class Checked:
         Rows read, exact duplicates included.
     values : dict of str to int
         For each column, how many rows hold a value.
-    keys : int or None
-        Distinct keys, for a table whose rows have one in `KEYS`.
     measures : dict of str to int
         Row count and measures of every column, where they were asked for.
     """
@@ -51,7 +47,6 @@ class Checked:
     table: Table
     rows: int
     values: dict[str, int]
-    keys: int | None
     measures: dict[str, int]
 
 
@@ -88,8 +83,6 @@ def check_table(
     aggregates: dict[str, IntegerScalar] = {"rows": rows.count()}
     aggregates |= {f"breach {i}": test.sum() for i, (_, test, _) in enumerate(breaches)}
     aggregates |= {f"values {column}": rows[column].count() for column in expected}
-    if name in KEYS:
-        aggregates["keys"] = rows[KEYS[name]].nunique()
     if measured:
         for column in expected.values():
             aggregates |= measures_of(column, rows[column.name])
@@ -104,7 +97,6 @@ def check_table(
         table=rows.select(*expected),
         rows=counts["rows"],
         values={column: counts[f"values {column}"] for column in expected},
-        keys=counts.get("keys"),
         measures={key: n for key, n in counts.items() if measured and "breach " not in key},
     )
 

@@ -16,11 +16,11 @@ import pandas as pd
 from ibis.expr.types import Table
 from pydantic import AfterValidator, model_validator
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.definitions.machine import Machine
 from pacte_eval.definitions.reading import Definition, read_definition
 from pacte_eval.tables.checks import Checked, check_table
-from pacte_eval.tables.contract import REQUIRED_TABLES, TABLES
+from pacte_eval.tables.contract import REQUIRED_TABLES, TABLES, key_of
 from pacte_eval.tables.engines import Store, check_place, open_store, reading
 from pacte_eval.tables.fingerprint import fingerprint_of, fingerprint_of_measures
 
@@ -121,6 +121,10 @@ def open_source(
                 f"{store.places[name]}: no such file or table, or no right to read it; "
                 "the contract requires it"
             )
+    if "missions_locales" in store.tables and "missions_locales" not in description.coverage:
+        raise InputError(
+            f"{folder / 'source.yml'}: coverage of missions_locales is missing; the table is there"
+        )
     checks, tables, losses = {}, {}, []
     for name, table in store.tables.items():
         place = store.places[name]
@@ -130,6 +134,7 @@ def open_source(
                 table, name, place, texts=store.is_text(name), measured=not store.files
             )
             tables[name], lost = _without_duplicates(name, checks[name])
+            _refuse_repeated(name, tables[name], place)
         losses.append((name, *lost))
     return Source(
         folder=folder,
@@ -151,21 +156,46 @@ def open_source(
 def _without_duplicates(name: str, checked: Checked) -> tuple[Table, tuple[int, int, int]]:
     """A table without exact duplicates, and its rows read, duplicates, and kept but unlinked.
 
-    A small table is held in memory. A large one stays where it lies, and is read for duplicates
-    only when keys are repeated.
+    A small table is held in memory. A large one stays where it lies; only its rows of a repeated
+    key are compared with one another.
     """
     table, rows = checked.table, checked.rows
-    if name not in LARGE:
+    key = key_of(name)
+    if name not in LARGE or key is None:
         table = table.distinct().cache()
-    elif checked.keys != rows:
-        table = table.distinct()
-    else:
+        return table, _losses(table, rows)
+    keys = table.group_by(key).aggregate(repeats=table.count())
+    repeated = keys.filter(keys.repeats > 1).select(key).cache()
+    several = table.semi_join(repeated, key)
+    twice = several.distinct().cache()
+    duplicates = int(several.count().execute()) - int(twice.count().execute())
+    if not duplicates:
         return table, (rows, 0, rows - checked.values["person"])
-    counts = {"kept": table.count()}
-    if "person" in table.columns:
-        counts["unlinked"] = table.person.isnull().sum()
-    (row,) = table.aggregate(**counts).to_pyarrow().to_pylist()
-    return table, (rows, rows - row["kept"], row.get("unlinked", 0))
+    kept = table.anti_join(repeated, key).union(twice)
+    among_repeats = [int(part.person.isnull().sum().execute() or 0) for part in (several, twice)]
+    unlinked = rows - checked.values["person"] - among_repeats[0] + among_repeats[1]
+    return kept, (rows, duplicates, unlinked)
+
+
+def _refuse_repeated(name: str, table: Table, place: str | Path) -> None:
+    """Refuse a list of communes that says two things of one: places of residence come from it."""
+    if name != "communes":
+        return
+    found = table.aggregate(rows=table.count(), communes=table.commune.nunique()).to_pyarrow()
+    rows, communes = found["rows"][0].as_py(), found["communes"][0].as_py()
+    if rows != communes:
+        raise InputError(
+            f"{place}: column 'commune': {counted(rows - communes)} with a commune that an earlier "
+            "row has already; keep one row per commune"
+        )
+
+
+def _losses(kept: Table, rows: int) -> tuple[int, int, int]:
+    counts = {"kept": kept.count()}
+    if "person" in kept.columns:
+        counts["unlinked"] = kept.person.isnull().sum()
+    (row,) = kept.aggregate(**counts).to_pyarrow().to_pylist()
+    return rows, rows - row["kept"], row.get("unlinked") or 0
 
 
 def _fingerprint(
