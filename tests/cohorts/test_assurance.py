@@ -33,7 +33,7 @@ DEFINITION = {
     "window": {"before": 24, "after": 36},
     "outcomes": ["emploi", "emploi_durable", "salaire"],
     "covariates": ["age", "sex", "diploma", "unemployment_duration", "employment_history"],
-    "history": {"match": [-24, -7], "hold_out": [-6, -1]},
+    "history": {"match": [-24, -7], "hold_out": [-6, -1], "step": 6},
 }
 D = date
 
@@ -176,7 +176,7 @@ def test_history_stops_before_the_months_held_out(cohort: Cohort) -> None:
     assert cohort.covariates.loc[anne, "emploi_12_7"] == 6
     assert cohort.covariates.loc[anne, "emploi_18_13"] == 2
     assert cohort.covariates.loc[anne, "emploi_24_19"] == 0
-    assert cohort.history["emploi_12_7"] == (-12, -7)
+    assert cohort.covariate_months["emploi_12_7"] == (-12, -7)
 
 
 def test_training_since_time_zero(cohort: Cohort) -> None:

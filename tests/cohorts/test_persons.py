@@ -134,7 +134,7 @@ def test_missing_outcomes_are_censored_never_zero(tmp_path: Path) -> None:
 
 def test_past_outcomes_among_covariates_are_declared(tmp_path: Path) -> None:
     cohort = built(tmp_path)
-    assert cohort.history == {"passe": ("2018", "2018")}
+    assert cohort.covariate_months == {"passe": ("2018", "2018")}
     assert cohort.covariate_labels["passe"] == "Revenu passé"
 
 

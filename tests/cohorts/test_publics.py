@@ -5,33 +5,48 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-import ibis
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pacte_eval.cohorts.attributes import UNKNOWN_FLAG, Values
 from pacte_eval.cohorts.places import PLACES, locate, read_communes
 from pacte_eval.cohorts.publics import membership, not_measured, not_measured_in_french
-from pacte_eval.definitions.cells import ATTRIBUTES, Group, read_territories, territory
+from pacte_eval.definitions.cells import (
+    ATTRIBUTES,
+    Group,
+    PublicDefinition,
+    read_territories,
+    territory,
+)
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.library import shipped_library
 from pacte_eval.definitions.project import Project
 from pacte_eval.tables.contract import TABLES, columns
-
-SCHEMA = {"row": "int32", "age": "int32", "sex": "string", "rsa": "boolean"}
 
 
 def group(*where: dict[str, Any]) -> Group:
     return Group.model_validate({"id": "essai", "where": list(where)})
 
 
+def attributes(rows: list[dict[str, Any]]) -> dict[str, Values]:
+    """Age, sex and RSA of people as an eve holds them."""
+    frame = pd.DataFrame(rows, columns=["age", "sex", "rsa"])
+    flags = {True: 1, False: 0, None: UNKNOWN_FLAG}
+    return {
+        "age": frame["age"].astype(np.float32).to_numpy(),
+        "sex": pd.Categorical(frame["sex"], categories=["F", "M"]),
+        "rsa": np.array([flags[row["rsa"]] for row in rows], np.int8),
+    }
+
+
 def members(rows: list[dict[str, Any]], tested: Group) -> list[bool]:
-    frame = pd.DataFrame([{"row": i} | row for i, row in enumerate(rows)], columns=list(SCHEMA))
-    table = ibis.memtable(frame.astype(object).where(frame.notna(), None), schema=SCHEMA)
-    found = table.select("row", belongs=membership(table, tested.where)).order_by("row").execute()
-    assert found["belongs"].notna().all()
-    return [bool(value) for value in found["belongs"]]
+    found = membership(attributes(rows), tested.where)
+    assert found.dtype == bool
+    assert found.shape == (len(rows),)
+    return [bool(value) for value in found]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +67,36 @@ def test_a_missing_value_meets_nothing(condition: dict[str, Any], expected: list
         {"age": None, "sex": None, "rsa": None},
     ]
     assert members(rows, group(condition)) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ([{"column": "diploma", "in": ["aucun", "cap_bep"]}], [True, False, False]),
+        ([{"column": "rsa", "is": True}], [True, False, False]),
+        ([{"column": "rsa", "is": False}], [False, True, False]),
+        ([{"column": "age", "between": [25, 26]}], [True, True, False]),
+        (
+            [{"column": "age", "between": [16, 30]}, {"column": "rsa", "is": False}],
+            [False, True, False],
+        ),
+    ],
+)
+def test_publics(where: list[dict[str, Any]], expected: list[bool]) -> None:
+    units: dict[str, Values] = {
+        "diploma": pd.Categorical(["aucun", "bac", None]),
+        "rsa": np.array([1, 0, UNKNOWN_FLAG], np.int8),
+        "age": np.array([25, 26, np.nan], np.float32),
+    }
+    public = PublicDefinition.model_validate(
+        {"id": "essai", "label": "Essai", "description": "", "where": where}
+    )
+    assert membership(units, public.where).tolist() == expected
+
+
+def test_a_public_on_what_does_not_exist() -> None:
+    with pytest.raises(ValueError, match="'diplome' is unknown: did you mean 'diploma'"):
+        group({"column": "diplome", "in": ["bac"]})
 
 
 PERSON = st.fixed_dictionaries(
@@ -93,17 +138,23 @@ def test_every_requirement_holds(people: list[dict[str, Any]], where: list[Any])
 def test_a_code_that_does_not_exist_is_refused() -> None:
     with pytest.raises(InputError, match=r"'diploma' names 'cap'.*did you mean 'cap_bep'"):
         membership(
-            ibis.table({"diploma": "string"}, name="people"),
+            {"diploma": pd.Categorical(["bac", None])},
             group({"column": "diploma", "in": ["cap"]}).where,
         )
 
 
 def test_every_shipped_definition_can_be_tested() -> None:
-    kinds = {"text": "string", "flag": "boolean", "number": "int32"}
-    people = ibis.table({name: kinds[kind] for name, kind in ATTRIBUTES.items()}, name="people")
+    unknown: dict[str, Values] = {
+        "text": pd.Categorical([None], categories=["x"]),
+        "flag": np.array([UNKNOWN_FLAG], np.int8),
+        "number": np.array([np.nan], np.float32),
+    }
+    nobody_knows = {name: unknown[kind] for name, kind in ATTRIBUTES.items()}
     project = Project(shipped_library())
     tested = [*project.publics().values(), *project.territories().values()]
-    assert all(membership(people, one.where).type().is_boolean() for one in tested)
+    assert len(tested) > 20
+    for one in tested:
+        assert membership(nobody_knows, one.where).tolist() == [False], one.id
 
 
 def test_attributes_have_the_kind_of_their_column() -> None:
@@ -183,23 +234,31 @@ def test_what_is_missing_is_said_in_french(attribute: str) -> None:
     assert "_" not in sentence
 
 
-def place(commune: str | None, communes: ibis.Table | None = None) -> dict[str, Any]:
-    people = ibis.memtable({"person": ["a"], "commune": [commune]}, schema=PEOPLE)
-    found = locate(people, communes).execute().to_dict("records")
-    assert len(found) == 1
-    return {name: None if pd.isna(found[0][name]) else found[0][name] for name in PLACES}
+def located(*communes: str | None, own: pd.DataFrame | None = None) -> dict[str, Values]:
+    return locate(pd.Categorical(list(communes)), own)
 
 
-PEOPLE = {"person": "string", "commune": "string"}
-COMMUNE = {"commune": "string", **PLACES}
-OWN = ibis.memtable(
+def place(commune: str | None, own: pd.DataFrame | None = None) -> dict[str, Any]:
+    # among others, whose places must not be taken for its own
+    found = located("84007", commune, "06088", own=own)
+    assert tuple(found) == PLACES
+    assert found["isolated_rural"].dtype == np.int8
+    flag = {1: True, 0: False, UNKNOWN_FLAG: None}[found["isolated_rural"][1]]
+    names = [name for name in PLACES if name != "isolated_rural"]
+    texts: dict[str, Any] = {name: found[name][1] for name in names}
+    return {name: None if pd.isna(text) else text for name, text in texts.items()} | {
+        "isolated_rural": flag
+    }
+
+
+OWN = pd.DataFrame(
     [
         ("13055", "13", "9310", "9312", False),
         ("30189", "30", "0059", "0053", False),
         ("84007", "84", "0059", "0053", False),
         ("04190", "04", None, None, True),
     ],
-    schema=COMMUNE,
+    columns=["commune", *PLACES],
 )
 
 
@@ -216,7 +275,8 @@ def test_the_source_s_own_communes_replace_them() -> None:
     assert place("13213", OWN)["isolated_rural"] is False
     assert place("04190", OWN)["isolated_rural"] is True
     assert place("04070", OWN)["ze2010"] is None
-    own = OWN.union(ibis.memtable([("13213", "13", "9999", "9999", None)], schema=COMMUNE))
+    arrondissement = pd.DataFrame([("13213", "13", "9999", "9999", None)], columns=OWN.columns)
+    own = pd.concat([OWN, arrondissement])
     assert place("13213", own)["ze2010"] == "9999"
     assert place("13201", own)["ze2010"] == "9310"
 
@@ -232,11 +292,15 @@ def test_a_commune_that_is_not_known_has_its_departement(
     assert place(commune) == expected
 
 
-def lives_in(name: str, commune: str, communes: ibis.Table | None = None) -> bool:
-    schema = {"person": "string", "commune": "string", "qpv": "boolean"}
-    people = ibis.memtable([("a", commune, True)], schema=schema)
-    located = locate(people, communes)
-    return bool(located.select(x=membership(located, territory(name).where)).execute()["x"][0])
+def test_nobody_has_a_commune() -> None:
+    found = located(None, None)
+    assert all(pd.isna(np.asarray(found[name])).all() for name in PLACES[:3])
+    assert list(found["isolated_rural"]) == [UNKNOWN_FLAG] * 2
+
+
+def lives_in(name: str, commune: str, own: pd.DataFrame | None = None) -> bool:
+    (found,) = membership(located(commune, own=own), territory(name).where)
+    return bool(found)
 
 
 def test_only_the_region_s_part_of_a_zone_that_crosses_its_border() -> None:

@@ -8,17 +8,19 @@ from typing import Any
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pacte_eval.cohorts import Cohort, build_cohort
+from pacte_eval.cohorts import Cohort, build_cohort, risk_sets
 from pacte_eval.cohorts.hashing import md5, md5_hex
-from pacte_eval.cohorts.risk_sets import draw_controls, unemployment_band
-from pacte_eval.definitions.cohort import CohortDefinition, Controls
+from pacte_eval.cohorts.risk_sets import draw
+from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.library import shipped_library
+from pacte_eval.definitions.months import month_of
 from pacte_eval.definitions.project import Project
-from pacte_eval.tables.source import open_source
+from pacte_eval.tables.source import Source, open_source
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=20)
 
@@ -35,97 +37,97 @@ def test_md5_is_the_known_one() -> None:
     assert md5_hex("") == "d41d8cd98f00b204e9800998ecf8427e"
 
 
-@pytest.mark.parametrize(
-    ("months", "band"),
-    [
-        (0, "0–2"),
-        (2, "0–2"),
-        (3, "3–5"),
-        (5, "3–5"),
-        (6, "6–11"),
-        (11, "6–11"),
-        (12, "12–23"),
-        (23, "12–23"),
-        (24, "24 et plus"),
-        (200, "24 et plus"),
-    ],
-)
-def test_bands_of_unemployment(months: int, band: str) -> None:
-    table = ibis.memtable({"months": [months]})
-    assert table.mutate(band=unemployment_band(table.months)).to_pandas()["band"][0] == band
+PEOPLE = [f"p{i}" for i in range(30)]
+CELLS = {"24230-0–2": (30, 2), "24230-3–5": (8, 1), "24231-0–2": (5, 3), "24235-0–2": (1, 0)}
+"""Risk sets, with the people present and the treated of each."""
 
 
-def people(order: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """People at risk in three cells of 30, 8 and 5, and 2, 1 and 3 treated."""
-    cells = [(24230, "0–2", 30, 2), (24230, "3–5", 8, 1), (24231, "0–2", 5, 3)]
-    risk = [
-        {"person": f"p{i}", "entry_month": month, "unemployment_band": band}
-        for month, band, size, _ in cells
-        for i in range(size)
-    ]
-    risk.append({"person": "p0", "entry_month": 24235, "unemployment_band": "0–2"})
-    treated = [
-        {"person": f"t{i}", "entry_month": month, "unemployment_band": band}
-        for month, band, _, count in cells
-        for i in range(count)
-    ]
-    return pd.DataFrame(risk[::order]), pd.DataFrame(treated[::order])
-
-
-def drawn(controls: Controls, order: int = 1) -> pd.DataFrame:
-    risk, treated = people(order)
-    kept = draw_controls(ibis.memtable(risk), ibis.memtable(treated), controls).to_pandas()
-    columns = ["entry_month", "unemployment_band", "person"]
-    return kept.sort_values(columns, ignore_index=True)[[*columns, "fraction"]]
+def drawn(per_treated: int, seed: int = 1, order: int = 1) -> dict[str, set[str]]:
+    """Who is kept of each risk set; the rows come in this order, or backwards."""
+    names = list(CELLS)
+    rows = [(PEOPLE[i], cell) for cell, name in enumerate(names) for i in range(CELLS[name][0])]
+    persons, cells = zip(*rows[::order], strict=True)
+    wanted = np.array([per_treated * treated for _, treated in CELLS.values()])
+    kept = draw(pa.array(persons), np.array(cells), names, wanted, seed)
+    assert len(np.unique(kept)) == len(kept), "nobody is kept twice"
+    assert (np.diff(kept) > 0).all()
+    return {
+        name: {persons[place] for place in kept if cells[place] == cell}
+        for cell, name in enumerate(names)
+    }
 
 
 def test_so_many_for_each_treated_of_the_cell() -> None:
-    kept = drawn(Controls(per_treated=4, seed=1))
-    sizes = kept.groupby(["entry_month", "unemployment_band"]).size().to_dict()
-    assert sizes == {(24230, "0–2"): 8, (24230, "3–5"): 4, (24231, "0–2"): 5}
-    assert not kept.duplicated(["entry_month", "unemployment_band", "person"]).any()
-
-
-def test_the_fraction_is_what_was_drawn_of_those_present() -> None:
-    kept = drawn(Controls(per_treated=4, seed=1))
-    present = people()[0].groupby(["entry_month", "unemployment_band"]).size().to_dict()
-    for cell, rows in kept.groupby(["entry_month", "unemployment_band"]):
-        assert (rows["fraction"] * present[cell]).to_numpy() == pytest.approx(len(rows))
-        assert (1 / rows["fraction"]).sum() == pytest.approx(present[cell])
+    sizes = {name: len(kept) for name, kept in drawn(4).items()}
+    assert sizes == {"24230-0–2": 8, "24230-3–5": 4, "24231-0–2": 5, "24235-0–2": 0}
 
 
 def test_the_draw_is_the_one_of_the_hash() -> None:
-    kept = drawn(Controls(per_treated=4, seed=7))
-    order = sorted((f"p{i}" for i in range(30)), key=lambda p: md5_hex(f"7:24230-0–2:{p}"))
-    cell = kept[(kept["entry_month"] == 24230) & (kept["unemployment_band"] == "0–2")]
-    assert set(cell["person"]) == set(order[:8])
+    kept = drawn(4, seed=7)
+    for name, (present, treated) in CELLS.items():
+        order = sorted(PEOPLE[:present], key=lambda person: md5_hex(f"7:{name}:{person}"))
+        assert kept[name] == set(order[: 4 * treated])
 
 
 def test_the_order_of_rows_changes_nothing_and_the_seed_does() -> None:
-    controls = Controls(per_treated=4, seed=1)
-    pd.testing.assert_frame_equal(drawn(controls), drawn(controls, -1))
-    other = drawn(Controls(per_treated=4, seed=2))
-    assert not drawn(controls)["person"].equals(other["person"])
+    assert drawn(4) == drawn(4, order=-1)
+    assert drawn(4) != drawn(4, seed=2)
 
 
 def test_more_controls_contain_fewer() -> None:
-    def kept(per_treated: int) -> set[tuple[Any, ...]]:
-        frame = drawn(Controls(per_treated=per_treated, seed=1)).drop(columns="fraction")
-        return set(frame.itertuples(index=False, name=None))
+    def kept(per_treated: int) -> set[tuple[str, str]]:
+        return {(name, who) for name, people in drawn(per_treated).items() for who in people}
 
     assert kept(1) < kept(2) < kept(4) < kept(100)
 
 
-def test_cells_may_be_months_alone() -> None:
-    kept = drawn(Controls(same=("entry_month",), per_treated=3, seed=1))
-    assert kept.groupby("entry_month").size().to_dict() == {24230: 9, 24231: 5}
+DRAWS = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 45)), min_size=1, max_size=4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(DRAWS, st.integers(0, 3), st.sampled_from(["", "é", "a:"]))
+@example([(2000, 3)], 1, "p")
+@example([(2000, 1), (1500, 1499), (0, 5)], 1, "p")
+def test_the_draw_is_a_full_sort_by_the_hash(
+    cells: list[tuple[int, int]], seed: int, prefix: str
+) -> None:
+    names = [f"24{i:03d}" for i in range(len(cells))]
+    rows = [(f"{prefix}{i}", cell) for cell, (size, _) in enumerate(cells) for i in range(size)]
+    persons = pa.array([person for person, _ in rows], pa.string())
+    risk_set = np.array([cell for _, cell in rows], np.int64)
+    kept = draw(persons, risk_set, names, np.array([wanted for _, wanted in cells]), seed)
+    expected: set[int] = set()
+    for cell, (_, wanted) in enumerate(cells):
+        places = [place for place, (_, held) in enumerate(rows) if held == cell]
+        places.sort(key=lambda place: md5_hex(f"{seed}:{names[rows[place][1]]}:{rows[place][0]}"))
+        expected |= set(places[:wanted])
+    assert kept.tolist() == sorted(expected)
+
+
+def test_where_too_few_hashes_are_small_all_are_put_in_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = drawn(4)
+    monkeypatch.setattr(risk_sets, "_MANY", -1.0)
+    assert drawn(4) == first
+
+
+def declared(**controls: Any) -> CohortDefinition:
+    shipped = Project(shipped_library()).cohort("entrants-2019").model_dump(by_alias=True)
+    shipped["controls"] = {"per_treated": 10, "seed": 3, **controls}
+    return CohortDefinition.model_validate(shipped)
+
+
+NAMES = [f"p{i:02d}" for i in range(60)]
 
 
 @pytest.fixture
-def cohort(write_source: Any) -> Cohort:
+def source(write_source: Any) -> Source:
     """Entries on several days of a month, some by people who wait for others before."""
-    names = [f"p{i:02d}" for i in range(60)]
-    registrations = [{"person": name, "start": date(2018, 10, 1)} for name in names]
+    registrations = [
+        {"person": name, "start": date(2018, 10, 1) - timedelta(days=150 * (i % 2))}
+        for i, name in enumerate(NAMES)
+    ]
     trainings = [
         {
             "training": f"f{i}",
@@ -133,15 +135,79 @@ def cohort(write_source: Any) -> Cohort:
             "start": date(2019, 3, 4) + timedelta(days=7 * i),
             "end": None,
         }
-        for i, name in enumerate(names[:12])
+        for i, name in enumerate(NAMES[:12])
     ]
-    contracts = [{"contract": "c", "person": "p00", "start": date(2018, 1, 1)}]
-    source = open_source(
+    contracts = [
+        {"contract": "c", "person": "p00", "start": date(2018, 1, 1), "monthly_minutes": 9100}
+    ]
+    return open_source(
         write_source(registrations=registrations, trainings=trainings, contracts=contracts)
     )
-    shipped = Project(shipped_library()).cohort("entrants-2019").model_dump(by_alias=True)
-    shipped["controls"] = {"per_treated": 10, "seed": 3}
-    return build_cohort(CohortDefinition.model_validate(shipped), source)
+
+
+@pytest.fixture
+def cohort(source: Source) -> Cohort:
+    return build_cohort(declared(), source)
+
+
+def at_risk(month: int, zeros: list[date]) -> dict[str, list[str]]:
+    """By band, those registered who enter on none of the days they may be dealt."""
+    people: dict[str, list[str]] = {}
+    for i, name in enumerate(NAMES):
+        zero = zeros[(int(md5_hex(f"3:{name}")[:7], 16) + month) % len(zeros)]
+        entered = date(2019, 3, 4) + timedelta(days=7 * i) if i < 12 else date.max
+        if entered > zero:
+            began = date(2018, 10, 1) - timedelta(days=150 * (i % 2))
+            elapsed = month - month_of(began)
+            band = next(
+                label
+                for label, last in zip(["0–2", "3–5", "6–11", "12–23"], [2, 5, 11, 23], strict=True)
+                if elapsed <= last
+            )
+            people.setdefault(band, []).append(name)
+    return people
+
+
+@pytest.mark.parametrize(
+    "same", [("entry_month", "unemployment_band"), ("unemployment_band", "entry_month")]
+)
+def test_controls_are_drawn_by_month_and_band(source: Source, same: tuple[str, ...]) -> None:
+    cohort = build_cohort(declared(same=same, per_treated=2), source)
+    units = cohort.units.join(cohort.strata[["unemployment_band"]])
+    assert list(cohort.strata) == list(same)
+    for month, of_month in units.groupby("entry_month"):
+        treated = of_month[of_month["arm"] == "certifiante"]
+        zeros = sorted(day.date() for day in treated["time_zero"])
+        present = at_risk(int(str(month)), zeros)
+        controls = of_month[of_month["arm"] == "en_attente"]
+        for band, people in present.items():
+            wanted = 2 * int((treated["unemployment_band"] == band).sum())
+            texts = {"entry_month": str(month), "unemployment_band": band}
+            name = "-".join(texts[cell] for cell in same)
+            order = sorted(people, key=lambda who: md5_hex(f"3:{name}:{who}"))
+            kept = controls[controls["unemployment_band"] == band]
+            assert set(kept["person"]) == set(order[:wanted])
+            assert kept["weight"].to_numpy() == pytest.approx(max(len(people) / wanted, 1))
+
+
+def test_cells_may_be_months_alone(source: Source) -> None:
+    cohort = build_cohort(declared(same=("entry_month",), per_treated=3), source)
+    assert list(cohort.strata) == ["entry_month"]
+    sizes = cohort.units.groupby(["entry_month", "arm"]).size().unstack()
+    assert (sizes["en_attente"] == 3 * sizes["certifiante"]).all()
+    assert len(sizes) > 1
+
+
+def test_the_fraction_is_what_was_drawn_of_those_present(cohort: Cohort) -> None:
+    controls = cohort.units[cohort.units["arm"] == "en_attente"].join(
+        cohort.strata["unemployment_band"]
+    )
+    (drawn_row,) = cohort.flow[cohort.flow["rule"] == "drawn"].to_dict("records")
+    assert len(controls) == drawn_row["remaining"]
+    assert controls["weight"].sum() == pytest.approx(drawn_row["remaining"] + drawn_row["excluded"])
+    for _, rows in controls.groupby(["entry_month", "unemployment_band"], observed=True):
+        assert rows["weight"].nunique() == 1
+        assert rows["weight"].sum() == pytest.approx(round(rows["weight"].sum()))
 
 
 def test_nobody_is_drawn_twice_in_a_risk_set(cohort: Cohort) -> None:
