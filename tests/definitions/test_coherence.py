@@ -43,7 +43,6 @@ def test_the_shipped_studies_fit() -> None:
         ),
         ({"horizons": [24, 60]}, "'emploi' is not observed at 60"),
         ({"difference": {"reference": [-36, -25]}}, "not observed at -36"),
-        ({"subgroups": {"territories": ["ze2010-9311x"]}}, "did you mean 'ze2010-9311'"),
         (
             {"estimators": {"main": {"design": "NearestNeighbour", "exact": ["sex"]}}},
             "exact lacks entry_month, unemployment_band",
@@ -53,6 +52,42 @@ def test_the_shipped_studies_fit() -> None:
 def test_what_a_cohort_lacks_is_refused(parts: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=words):
         check_on_cohort(changed("certifiante-2019", **parts), PROJECT.cohort("entrants-2019"))
+
+
+def test_a_territory_that_does_not_exist_is_refused() -> None:
+    study = changed("certifiante-2019", subgroups={"territories": ["ze2010-9311x"]})
+    with pytest.raises(InputError, match="did you mean 'ze2010-9311'"):
+        PROJECT.territory(study.subgroups.territories[0])
+
+
+MORE_ARMS = {
+    "jamais": {"controls": "never-trained"},
+    "certifiee": {"of": "certifiante", "certified": True, "after_entry": True},
+}
+
+
+@pytest.mark.parametrize(
+    ("treated", "control", "declared", "words"),
+    [
+        ("certifiee", "en_attente", False, "'certifiee'.*after entry: declare after_entry: true"),
+        ("certifiante", "certifiee", False, "'certifiee'.*after entry: declare after_entry: true"),
+        ("certifiee", "en_attente", True, "observed after entry: it needs bounds"),
+        ("certifiante", "jamais", False, "never train, which conditions on the future"),
+    ],
+)
+def test_comparisons_that_a_matching_does_not_answer_are_refused(
+    treated: str, control: str, declared: bool, words: str
+) -> None:
+    content = PROJECT.cohort("entrants-2019").model_dump(by_alias=True, mode="json")
+    content["arms"] |= MORE_ARMS
+    comparison = {
+        "id": "contre-attente", "label": "x", "treated": treated, "control": control,
+        "estimand": "now-vs-wait", "after_entry": declared,
+    }  # fmt: skip
+    cohort = CohortDefinition.model_validate(content)
+    check_on_cohort(changed("certifiante-2019"), cohort)
+    with pytest.raises(InputError, match=words):
+        check_on_cohort(changed("certifiante-2019", comparisons=[comparison]), cohort)
 
 
 @pytest.mark.parametrize(
