@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -34,13 +34,16 @@ from pacte_eval.cohorts.eligibility import (
 )
 from pacte_eval.cohorts.eve import BAND_LABELS, NEVER, Eve
 from pacte_eval.cohorts.lives import read_lives
-from pacte_eval.cohorts.outcomes import outcome_makers
+from pacte_eval.cohorts.memory import memory_needed
+from pacte_eval.cohorts.outcomes import outcome_makers, refuse_unmeasured
 from pacte_eval.cohorts.publics import membership, not_measured, not_measured_in_french
 from pacte_eval.cohorts.register import NONE, Register, read_register
 from pacte_eval.cohorts.risk_sets import draw
+from pacte_eval.cohorts.shelf import Shelf
 from pacte_eval.definitions.cells import Group, PublicDefinition, Territory, read_territories
 from pacte_eval.definitions.cohort import CohortDefinition, ControlArm, LivesIn, Rule, flattened
 from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.machine import Machine
 from pacte_eval.definitions.months import month_code
 from pacte_eval.definitions.prose import arm_in_french, rule_in_french, warnings_in_french
 from pacte_eval.definitions.vocabulary import OUTCOMES
@@ -62,6 +65,7 @@ def build_cohort(
     publics: Sequence[PublicDefinition] = (),
     progress: Progress = lambda _: None,
     territories: Sequence[Territory] = (),
+    machine: Machine | None = None,
 ) -> Cohort:
     """Build a cohort.
 
@@ -73,6 +77,9 @@ def build_cohort(
         Those to flag on every unit; the rules of the definition may name them.
     progress : callable
         Told each step in a few words.
+    machine : Machine, optional
+        Where the memory that it allows is less than the cohort needs, large arrays go to files in
+        its folder for what spills; by default everything stays in memory.
 
     Raises
     ------
@@ -80,7 +87,9 @@ def build_cohort(
         If no entry, or no control, is left by the rules, or a rule names a public or a territory
         that is unknown or that the source does not measure.
     """
-    return _Build(definition, source, publics, territories, progress).cohort()
+    built = _Build(definition, source, publics, territories, progress)
+    spills = machine is not None and memory_needed(definition, source).total > machine.memory
+    return built.cohort(Shelf.on_disk(machine.spill) if machine and spills else Shelf())
 
 
 def trace(
@@ -120,17 +129,17 @@ class _Build:
     traced: int = NONE
     traces: list[pd.DataFrame] = field(default_factory=list)
 
-    def cohort(self) -> Cohort:
+    def cohort(self, shelf: Shelf) -> Cohort:
         """Every stage."""
+        refuse_unmeasured(self.definition, self.source.held)
         arms, flow = self._arms()
         self.progress("describing units on their eve")
         units, cells = self._units(arms)
         self.progress("reading contracts month by month")
         persons = np.unique(units["person_number"].to_numpy())
         units["person_row"] = np.searchsorted(persons, units.pop("person_number")).astype(np.int32)
-        lives = read_lives(
-            self.source, self.register, persons, self.definition.contracts.min_days, self.progress
-        )
+        min_days = self.definition.contracts.min_days
+        lives = read_lives(self.source, self.register, persons, min_days, shelf, self.progress)
         covariates = build_covariates(units, self.definition, lives.calendar)
         window = self.definition.window
         periods = np.arange(-window.before, window.after + 1)
@@ -417,7 +426,7 @@ class _Build:
                 if (missing := not_measured(cell, source.held))
             },
             warnings=warnings_in_french(definition),
-            read_history=lambda: history_of(source, units[_UNITS]),
+            read_history=partial(history_of, source, units[_UNITS]),
         )
 
 
@@ -426,7 +435,7 @@ def _tests_of_risk(arm: ControlArm) -> list[Test]:
         Test(
             "not_entering",
             "N'entre pas en formation ce jour-là",
-            lambda eve: eve.trained()[2] != eve.candidates.time_zero,
+            lambda eve: eve.next_training() != eve.candidates.time_zero,
         )
     ]
     if arm.controls == "never-trained":
@@ -434,7 +443,7 @@ def _tests_of_risk(arm: ControlArm) -> list[Test]:
             Test(
                 "never_trained",
                 "N'entre jamais en formation ensuite, jusqu'à la fin des données",
-                lambda eve: eve.trained()[2] == NEVER,
+                lambda eve: eve.next_training() == NEVER,
             )
         )
     return tests

@@ -179,16 +179,18 @@ def _add_past(
 ) -> None:
     """Past months of an outcome: the sum of those known, and a flag where one is not."""
     rows, entry = units["person_row"].to_numpy(), units["entry_month"].to_numpy()
+    start, end = definition.history.match
+    past = np.ascontiguousarray(calendar.around(rows, entry, np.arange(start, end + 1)).T)
     for first, last in history_windows(definition.history.match, definition.history.step):
-        values = calendar.around(rows, entry, np.arange(first, last + 1))
+        values = past[first - start : last - start + 1]
+        missing = np.isnan(values)
         name = f"{outcome}_{-first}" if first == last else f"{outcome}_{-first}_{-last}"
         measured = Measured("contracts", (first, last))
-        summed = np.nansum(values, axis=1, dtype=np.float64).astype(np.float32)
+        summed = np.where(missing, 0, values).sum(axis=0, dtype=np.float64).astype(np.float32)
         made.add(
             name, pd.Series(summed, index=units.index), measured, _past_label(outcome, first, last)
         )
-        unknown = pd.Series(np.isnan(values).any(axis=1), index=units.index)
-        made.add_flag(name, unknown, measured)
+        made.add_flag(name, pd.Series(missing.any(axis=0), index=units.index), measured)
 
 
 def _past_label(outcome: str, first: int, last: int) -> str:
@@ -198,13 +200,13 @@ def _past_label(outcome: str, first: int, last: int) -> str:
 
 def _factor(values: pd.Series) -> pd.Series:
     """A categorical with sorted levels, missing values being a level."""
-    factor = values.astype("category").cat.remove_unused_categories()
-    levels = [str(level) for level in factor.cat.categories]
-    factor = factor.cat.rename_categories(levels)
-    if factor.isna().any():
-        levels.append(UNKNOWN)
-        factor = factor.cat.add_categories([UNKNOWN]).fillna(UNKNOWN)
-    return factor.cat.set_categories(sorted(levels), ordered=False)
+    factor = values.astype("category")
+    codes, levels = factor.cat.codes.to_numpy(), [str(level) for level in factor.cat.categories]
+    counts = np.bincount(codes + 1, minlength=len(levels) + 1)
+    present = [level for level, count in zip(levels, counts[1:], strict=True) if count]
+    kept = sorted([*present, UNKNOWN] if counts[0] else present)
+    place = np.array([kept.index(level) if level in kept else -1 for level in [*levels, UNKNOWN]])
+    return pd.Series(categorical(place.astype(np.int16)[codes], kept), index=values.index)
 
 
 def _first_letters(values: pd.Series) -> pd.Series:

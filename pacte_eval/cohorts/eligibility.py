@@ -107,13 +107,13 @@ class Eligibility:
             case LivesIn():
                 return membership(eve, self.territories[rule.territory].where)
             case NoTraining():
-                last_start, last_end, _ = eve.trained()
+                last_start, last_end = eve.trained_before()
                 limit = months_back(candidates.time_zero, rule.months_before)
                 begun = (last_start != NONE) & (last_start >= limit)
                 under_way = (last_end != NONE) & (last_end >= candidates.time_zero - 1)
                 return ~(begun | under_way)
             case FirstTraining():
-                return eve.trained()[0] == NONE
+                return eve.trained_before()[0] == NONE
             case Covered():
                 first, last = self.observed
                 return (candidates.entry_month - rule.months_before >= first) & (

@@ -83,33 +83,31 @@ class Eve(Mapping[str, Values]):
         )
         return (high - low - open_on_eve).astype(np.float32)
 
-    def trained(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Trainings around time zero.
+    def trained_before(self) -> tuple[np.ndarray, np.ndarray]:
+        """Trainings begun before time zero.
 
         Returns
         -------
-        (last_start, last_end, next_start) : int32 arrays
-            Latest start and latest end of those begun before time zero (`NONE` without any or
-            where no end is known), and the first start from time zero on (`NEVER` without any).
+        (last_start, last_end) : int32 arrays
+            Latest start and latest end, `NONE` without any or where no end is known.
         """
-        person, zero = self.candidates.person, self.candidates.time_zero
+        periods = self._trainings
+        before = last_before(periods, self.candidates.person, self.candidates.time_zero)
+        last_start = np.append(periods.start, np.int32(NONE))[before]
+        return last_start, _greatest_end(periods)[before]
+
+    def next_training(self) -> np.ndarray:
+        """The first start of a training from time zero on, `NEVER` without any: int32 array."""
+        person, periods = self.candidates.person, self._trainings
+        after = np.searchsorted(periods.key, person_day(person, self.candidates.time_zero))
+        mine = np.append(periods.person, NONE)[after] == person
+        starts = np.append(periods.start, np.int32(NEVER))[after]
+        return np.where(mine & (person != NONE), starts, NEVER)
+
+    @property
+    def _trainings(self) -> Periods:
         trainings = self.register.trainings
-        periods = Periods(trainings.person, trainings.start, trainings.last)
-        before = last_before(periods, person, zero)
-        none = before == NONE
-        last_start = np.where(none, NONE, np.append(trainings.start, NONE)[before])
-        last_end = np.where(none, NONE, _greatest_end(periods)[before])
-        after = np.searchsorted(periods.key, person_day(person, zero))
-        there = after < len(trainings.person)
-        place = np.where(there, after, 0)
-        there &= np.append(trainings.person, NONE)[place] == person
-        next_start = np.where(there, np.append(trainings.start, NEVER)[place], NEVER)
-        linked = person != NONE
-        return (
-            np.where(linked, last_start, NONE),
-            np.where(linked, last_end, NONE),
-            np.where(linked, next_start, NEVER),
-        )
+        return Periods(trainings.person, trainings.start, trainings.last)
 
     def months_registered(self, months: int) -> np.ndarray:
         """Of the months before entry, how many have their last day inside a spell: int array."""

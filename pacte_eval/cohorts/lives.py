@@ -18,6 +18,7 @@ from pacte_eval.cohorts.eligibility import observed_months
 from pacte_eval.cohorts.monthly import Intervals, Months
 from pacte_eval.cohorts.outcomes import NATURES, NOT_KNOWN, ContractChunk, Lives
 from pacte_eval.cohorts.register import NONE, Register, Trainings
+from pacte_eval.cohorts.shelf import Shelf
 from pacte_eval.tables.source import Source
 
 CHUNK = 1_000_000
@@ -29,6 +30,7 @@ def read_lives(
     register: Register,
     persons: np.ndarray,
     min_days: int,
+    shelf: Shelf,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Lives:
     """Read what outcomes and past employment need of some persons.
@@ -39,6 +41,8 @@ def read_lives(
         Numbers of the persons in the register; their positions here are the rows of arrays.
     min_days : int
         Closed contracts shorter than this are left out of employment.
+    shelf : Shelf
+        Where contracts and person × month arrays are kept.
     """
     row_of = np.full(len(register.persons), -1, np.int32)
     row_of[persons] = np.arange(len(persons), dtype=np.int32)
@@ -47,7 +51,9 @@ def read_lives(
     category = text_in(episodes.attributes["category"])
     return Lives(
         persons=len(persons),
-        contracts=list(_contracts(source, register.persons.take(pa.array(persons)), progress)),
+        contracts=list(
+            _contracts(source, register.persons.take(pa.array(persons)), shelf, progress)
+        ),
         min_days=min_days,
         registrations=Intervals(
             row_of[episodes.person[registered]],
@@ -60,11 +66,12 @@ def read_lives(
             table: Months(*observed_months(source, table))
             for table in ("registrations", "trainings", "contracts")
         },
+        shelf=shelf,
     )
 
 
 def _contracts(
-    source: Source, persons: pa.Array, progress: Callable[[str], None]
+    source: Source, persons: pa.Array, shelf: Shelf, progress: Callable[[str], None]
 ) -> Iterator[ContractChunk]:
     rows = pa.array(np.arange(len(persons), dtype=np.int32))
     wanted = ibis.memtable(pa.table({"person": persons, "row": rows}))
@@ -82,17 +89,20 @@ def _contracts(
         minutes=held.monthly_minutes.fill_null(NOT_KNOWN).cast("int64"),
     )
     read = 0
+    # In the order of persons within a chunk, so that filling months reads memory forward.
     for arrays in _chunks(streamed):
         read += len(arrays["row"])
         if read >= CHUNK:
             progress(f"{read / CHUNK:.0f} million contracts read")
+        order = np.argsort(arrays["row"])
+        arrays = {name: values[order] for name, values in arrays.items()}
         yield ContractChunk(
-            days=Intervals(arrays["row"], arrays["start"], arrays["end"]),
-            open=arrays["open"].astype(bool),
-            nature=arrays["nature"],
-            full_time=arrays["full_time"],
-            pay=_narrow(arrays["pay"]),
-            minutes=_narrow(arrays["minutes"]),
+            days=Intervals(*(shelf.keep(arrays[name]) for name in ("row", "start", "end"))),
+            open=shelf.keep(arrays["open"].astype(bool)),
+            nature=shelf.keep(arrays["nature"]),
+            full_time=shelf.keep(arrays["full_time"]),
+            pay=shelf.keep(_narrow(arrays["pay"])),
+            minutes=shelf.keep(_narrow(arrays["minutes"])),
         )
 
 

@@ -37,26 +37,35 @@ class Memory:
         Units with their covariates, at most.
     contracts : int
         Contracts of the persons of the cohort.
+    calendar : int
+        One outcome, person by month.
     outcome : int
-        One outcome, person by month and unit by month.
+        One outcome, unit by month.
     """
 
     register: int
     units: int
     contracts: int
+    calendar: int
     outcome: int
 
     @property
     def total(self) -> int:
         """Bytes in all, the program's own included."""
-        return PROGRAM + self.register + self.units + self.contracts + self.outcome
+        return self.least + self.contracts + self.calendar
+
+    @property
+    def least(self) -> int:
+        """Bytes that cannot spill to disk."""
+        return PROGRAM + max(self.register, self.outcome) + self.units
 
     def sentence(self, machine: Machine) -> str:
         """What will be needed, beside what the machine allows."""
         return (
             f"memory: about {_gb(self.total)} needed (register {_gb(self.register)}, units "
             f"{_gb(self.units)}, contracts {_gb(self.contracts)}, one outcome "
-            f"{_gb(self.outcome)}), {_gb(machine.memory)} allowed"
+            f"{_gb(self.calendar + self.outcome)}), {_gb(machine.memory)} allowed"
+            + (": contracts will spill to disk" if self.total > machine.memory else "")
         )
 
     def refuse_beyond(self, machine: Machine) -> None:
@@ -67,9 +76,9 @@ class Memory:
         InputError
             Saying which settings to change.
         """
-        if self.total > machine.memory:
+        if self.least > machine.memory:
             raise InputError(
-                f"this cohort needs about {_gb(self.total)} of memory and {_gb(machine.memory)} "
+                f"this cohort needs at least {_gb(self.least)} of memory and {_gb(machine.memory)} "
                 "are allowed: raise memory in machine.yml, or shorten the window, the period or "
                 "controls.per_treated of the cohort"
             )
@@ -98,7 +107,8 @@ def memory_needed(definition: CohortDefinition, source: Source) -> Memory:
         ),
         units=units * (UNIT + _COVARIATE * covariates),
         contracts=int(CONTRACT * rows["contracts"] * share),
-        outcome=members * (last - first + 1) * AMOUNT + units * window * AMOUNT,
+        calendar=members * (last - first + 1) * AMOUNT,
+        outcome=units * window * AMOUNT,
     )
 
 

@@ -94,7 +94,7 @@ class Calendar:
         months : int array, shape (n,)
             Month that the units' months count from.
         periods : int array, shape (t,)
-            Relative months.
+            Relative months, consecutive.
 
         Returns
         -------
@@ -102,15 +102,8 @@ class Calendar:
         """
         out = np.empty((len(persons), len(periods)), dtype=np.float32)
         missing = CENSORED if self.values.dtype == np.int8 else UNKNOWN
-        _around(
-            self.values,
-            missing,
-            self.unit,
-            persons.astype(np.int64),
-            (months - self.first).astype(np.int64),
-            periods.astype(np.int64),
-            out,
-        )
+        start = months.astype(np.int64) + int(periods[0]) - self.first
+        _around(self.values, missing, self.unit, persons.astype(np.int64), start, out)
         return out
 
 
@@ -120,18 +113,20 @@ def _around(
     missing: int,
     unit: int,
     persons: np.ndarray,
-    offsets: np.ndarray,
-    periods: np.ndarray,
+    start: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    last = values.shape[1]
+    months = values.shape[1]
     for i in range(len(persons)):
-        for j in range(len(periods)):
-            column = offsets[i] + periods[j]
-            if column < 0 or column >= last or values[persons[i], column] == missing:
+        held = values[persons[i]]
+        for j in range(out.shape[1]):
+            column = start[i] + j
+            if column < 0 or column >= months or held[column] == missing:
                 out[i, j] = np.nan
+            elif unit == 1:
+                out[i, j] = held[column]
             else:
-                out[i, j] = values[persons[i], column] / unit
+                out[i, j] = held[column] / unit
 
 
 LAST_DAY, ANY_DAY = 1, 0
@@ -295,3 +290,62 @@ def first_on_or_after(
     same[there] = ordered[place[there]] // room == rows[there]
     found[same] = ordered[place[same]] % room
     return found
+
+
+def reached_by(
+    first: np.ndarray,
+    origins: np.ndarray,
+    periods: np.ndarray,
+    from_period: int,
+    first_month: int,
+    last_month: int,
+) -> np.ndarray:
+    """Whether an event that happens once has happened by each relative month.
+
+    Parameters
+    ----------
+    first : int64 array, shape (n,)
+        Month of the event, the greatest integer where it never comes.
+    origins : int array, shape (n,)
+        Month that relative months count from.
+    periods : int array, shape (t,)
+        Relative months.
+    from_period : int
+        Periods before this one are missing.
+    first_month, last_month : int
+        Months observed; others are missing.
+
+    Returns
+    -------
+    float32 array, shape (n, t)
+    """
+    out = np.empty((len(first), len(periods)), dtype=np.float32)
+    _reached_by(
+        first,
+        origins.astype(np.int64),
+        periods.astype(np.int64),
+        from_period,
+        first_month,
+        last_month,
+        out,
+    )
+    return out
+
+
+@njit(cache=True)
+def _reached_by(
+    first: np.ndarray,
+    origins: np.ndarray,
+    periods: np.ndarray,
+    from_period: int,
+    first_month: int,
+    last_month: int,
+    out: np.ndarray,
+) -> None:
+    for i in range(len(first)):
+        for j in range(len(periods)):
+            month = origins[i] + periods[j]
+            if periods[j] < from_period or month < first_month or month > last_month:
+                out[i, j] = np.nan
+            else:
+                out[i, j] = 1.0 if first[i] <= month else 0.0

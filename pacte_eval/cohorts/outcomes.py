@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,11 @@ from pacte_eval.cohorts.monthly import (
     add_prorated,
     first_on_or_after,
     mark,
+    reached_by,
 )
-from pacte_eval.definitions.cohort import OutcomeName
+from pacte_eval.cohorts.shelf import Shelf
+from pacte_eval.definitions.cohort import CohortDefinition, OutcomeName
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.vocabulary import AMOUNTS, coverage_note
 from pacte_eval.frames import Outcomes
 
@@ -32,6 +35,13 @@ NATURES = ("cdi", "cdd", "interim", "autre")
 CATEGORIES = ("A", "B", "C", "D", "E")
 _CDI = NATURES.index("cdi")
 NOT_KNOWN = -1
+_NEEDS = {
+    "salaire": "monthly_pay",
+    "heures": "monthly_minutes",
+    "emploi_78h": "monthly_minutes",
+    "temps_plein": "full_time",
+    "earnings_history": "monthly_pay",
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,8 @@ class Lives:
         An entry whose end is not known lasts to the end of its first month.
     covered : dict of str to Months
         By table, the months whose last day it covers.
+    shelf : Shelf
+        Where person × month arrays are filled.
     """
 
     persons: int
@@ -101,6 +113,7 @@ class Lives:
     categories: np.ndarray
     trainings: Intervals
     covered: dict[str, Months]
+    shelf: Shelf = field(default_factory=Shelf)
 
     def calendar(self, name: OutcomeName) -> Calendar:
         """The person × month array of an outcome, but for access to employment."""
@@ -142,10 +155,8 @@ class Lives:
             counts = (chunk.nature == _CDI) | chunk.open | (chunk.length >= ACCESS_DAYS)
             starts.append((chunk.days.row[counts], chunk.days.start[counts]))
         first = _month_of_days(first_on_or_after(starts, rows, origin_days))
-        reached = origins[:, None] + np.minimum(periods, ACCESS_MONTHS)[None, :]
-        found = (first[:, None] <= reached).astype(np.float32)
-        known = (periods >= 0)[None, :] & (reached <= self.covered["contracts"].last)
-        return np.where(known, found, np.float32(np.nan))
+        last = self.covered["contracts"].last
+        return reached_by(first, origins, np.minimum(periods, ACCESS_MONTHS), 0, -1, last)
 
     def trained_since(
         self, rows: np.ndarray, origins: np.ndarray, periods: np.ndarray, zeros: np.ndarray
@@ -159,11 +170,8 @@ class Lives:
         """
         starts = [(self.trainings.row, self.trainings.start)]
         first = _month_of_days(first_on_or_after(starts, rows, zeros))
-        reached = origins[:, None] + periods[None, :]
         covered = self.covered["trainings"]
-        known = (reached >= covered.first) & (reached <= covered.last)
-        since = (first[:, None] <= reached).astype(np.float32)
-        return np.where(known, since, np.float32(np.nan))
+        return reached_by(first, origins, periods, int(periods[0]), covered.first, covered.last)
 
     def _employed(self) -> Iterator[ContractChunk]:
         for chunk in self.contracts:
@@ -173,7 +181,7 @@ class Lives:
                 yield chunk
 
     def _blank(self, table: str, kind: type | np.dtype) -> np.ndarray:
-        return np.zeros((self.persons, len(self.covered[table])), dtype=kind)
+        return self.shelf.zeros((self.persons, len(self.covered[table])), kind)
 
     def _marked(self, table: str, intervals: Iterable[Intervals], days: int) -> Calendar:
         months = self.covered[table]
@@ -198,7 +206,9 @@ class Lives:
         for chunk in self._employed():
             mark(values, chunk.days.where(chunk.full_time == NOT_KNOWN), months, LAST_DAY)
             mark(values, chunk.days.where(chunk.full_time == 1), months, LAST_DAY, 2)
-        return Calendar(months.first, np.array([0, CENSORED, 1], np.int8)[values])
+        values[values == 1] = CENSORED
+        values[values == 2] = 1
+        return Calendar(months.first, values)
 
     def _amounts(self, field: str, unit: int) -> Calendar:
         kinds = [getattr(chunk, field).dtype for chunk in self.contracts]
@@ -216,9 +226,33 @@ class Lives:
             known = chunk.minutes != NOT_KNOWN
             mark(unknown, chunk.days.where(~known), months, ANY_DAY)
             add_prorated(minutes, chunk.days.where(known), months, chunk.minutes[known])
-        values = np.where(unknown == 1, CENSORED, 0).astype(np.int8)
-        values[minutes >= REDUCED_MINUTES] = 1
-        return Calendar(months.first, values)
+        unknown[unknown == 1] = CENSORED
+        unknown[minutes >= REDUCED_MINUTES] = 1
+        return Calendar(months.first, unknown)
+
+
+def refuse_unmeasured(definition: CohortDefinition, held: Mapping[str, Collection[str]]) -> None:
+    """Refuse a cohort that asks for what the contracts of a source do not hold.
+
+    Parameters
+    ----------
+    held : mapping
+        For each table of the source, its columns that hold at least one value.
+
+    Raises
+    ------
+    InputError
+        Naming the outcome or the block of covariates, and the column.
+    """
+    asked: list[tuple[str, str]] = [(name, "outcomes") for name in definition.outcomes]
+    asked += [(name, "covariates") for name in definition.covariates]
+    for name, key in asked:
+        column = _NEEDS.get(name)
+        if column is not None and column not in held["contracts"]:
+            raise InputError(
+                f"cohort '{definition.id}': '{name}' needs the column '{column}' of contracts, in "
+                f"which the source holds no value: remove it from {key}"
+            )
 
 
 def outcome_makers(
@@ -232,13 +266,15 @@ def outcome_makers(
         With ``person_row, origin_month``, and ``origin_day, zero_day`` (days since 1970).
     """
     rows, origins = units["person_row"].to_numpy(), units["origin_month"].to_numpy()
+    origin_days, zero_days = units["origin_day"].to_numpy(), units["zero_day"].to_numpy()
+    index = units.index
 
     def trained_since() -> np.ndarray:
-        return lives.trained_since(rows, origins, periods, units["zero_day"].to_numpy())
+        return lives.trained_since(rows, origins, periods, zero_days)
 
     def monthly(name: OutcomeName) -> Callable[[], np.ndarray]:
         if name == "acces_emploi":
-            return lambda: lives.access(rows, origins, periods, units["origin_day"].to_numpy())
+            return lambda: lives.access(rows, origins, periods, origin_days)
         return lambda: lives.calendar(name).around(rows, origins, periods)
 
     def maker(name: str, values: Callable[[], np.ndarray]) -> Callable[[], Outcomes]:
@@ -246,7 +282,7 @@ def outcome_makers(
             name=name,
             values=values(),
             periods=tuple(periods.tolist()),
-            units=units.index,
+            units=index,
             measure=AMOUNTS.get(name, "part"),
             coverage=coverage_note(name),
         )

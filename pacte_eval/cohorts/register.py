@@ -28,13 +28,12 @@ from pacte_eval.cohorts.attributes import (
     texts_taken,
 )
 from pacte_eval.cohorts.days import month_of_days
-from pacte_eval.cohorts.hashing import md5
+from pacte_eval.cohorts.hashing import luck, md5_keys
 from pacte_eval.cohorts.places import PLACES, locate
 from pacte_eval.tables.contract import columns
 from pacte_eval.tables.source import Source
 
 SAME_SPELL_DAYS = 31
-LUCK_DIGITS = 7
 NONE = -1
 _FILTERED = ("objective", "scheme", "funder", "formacode", "level_prepared", "axis", "lot")
 _PERSON_ROOM = np.int64(1) << 32
@@ -156,7 +155,7 @@ def read_register(source: Source, attributes: Collection[str], seed: int) -> Reg
     episodes, spells = _episodes(source, registered, persons, attributes)
     return Register(
         persons=persons,
-        luck=_luck(persons, seed),
+        luck=luck(seed, persons),
         episodes=episodes,
         spells=spells,
         trainings=_in_order(trained, persons),
@@ -210,19 +209,6 @@ def _followed(source: Source) -> pa.Table:
 def _numbered(table: pa.Table, persons: pa.Array) -> np.ndarray:
     found = pc.index_in(table["person"], value_set=persons)
     return found.fill_null(NONE).to_numpy().astype(np.int32)
-
-
-def _luck(persons: pa.Array, seed: int) -> np.ndarray:
-    """The first digits of the md5 of ``seed:person``, as numbers."""
-    table = ibis.memtable(pa.table({"person": persons}))
-    hashed = table.select(
-        digits=md5(ibis.literal(f"{seed}:") + table.person).substr(0, LUCK_DIGITS)
-    )
-    digits = hashed.to_pyarrow()["digits"].combine_chunks()
-    letters = np.frombuffer("".join(digits.to_pylist()).encode(), np.uint8)
-    values = letters.reshape(-1, LUCK_DIGITS).astype(np.int64)
-    values = np.where(values >= ord("a"), values - ord("a") + 10, values - ord("0"))
-    return np.asarray(values @ (16 ** np.arange(LUCK_DIGITS - 1, -1, -1)))
 
 
 def _episodes(
@@ -309,8 +295,9 @@ def _periods(person: np.ndarray, start: np.ndarray, last: np.ndarray) -> Periods
 
 def _in_order(table: pa.Table, persons: pa.Array) -> Trainings:
     held = columns("trainings")
-    keys = ibis.memtable(table.select(["training"]))
-    tie = keys.select(tie=md5(keys.training)).to_pyarrow()["tie"].to_numpy(zero_copy_only=False)
+    training = table["training"].combine_chunks()
+    keys = md5_keys(pa.repeat("", len(training)), training)["key"]
+    tie = keys.to_numpy(zero_copy_only=False)
     person, start = _numbered(table, persons), table["start"].to_numpy()
     order = np.lexsort([tie.astype("U32"), start, person])
     values = {

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import ibis
 import numpy as np
 import pyarrow as pa
 
-from pacte_eval.cohorts.hashing import draw_key
+from pacte_eval.cohorts.hashing import md5_keys
 
 _HEX_DIGITS = 8
 _MANY = 8.0
@@ -80,21 +79,11 @@ def _under(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Of some places, those whose key is under the limit of their risk set, and the keys."""
     sets = pa.array(risk_set[places].astype(np.int32))
-    texts = pa.array([_limit(share) for share in limits])
-    table = ibis.memtable(
-        pa.table(
-            {
-                "place": pa.array(places),
-                "person": persons.take(pa.array(places)),
-                "risk_set": pa.array(list(names)).take(sets),
-                "limit": texts.take(sets),
-            }
-        )
-    )
-    keyed = table.mutate(key=draw_key(seed, table.risk_set, table.person))
-    near = keyed.filter(keyed.key < keyed["limit"]).select("place", "key").to_pyarrow()
+    prefixes = pa.array([f"{seed}:{name}:" for name in names]).take(sets)
+    texts = pa.array([_limit(share) for share in limits]).take(sets)
+    near = md5_keys(prefixes, persons.take(pa.array(places)), texts)
     keys = near["key"].to_numpy(zero_copy_only=False).astype("U32")
-    return near["place"].to_numpy(), keys
+    return places[near["place"].to_numpy()], keys
 
 
 def _limit(share: float) -> str:

@@ -72,8 +72,8 @@ class Machine(Definition):
 
     @property
     def engine_memory(self) -> int:
-        """Bytes left to the engine: half, the other half being Python's."""
-        return self.memory // 2
+        """Bytes left to the engine, which spills: a quarter, the rest being for arrays."""
+        return self.memory // 4
 
 
 def read_machine(project: Path) -> Machine:

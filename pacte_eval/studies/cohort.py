@@ -49,7 +49,8 @@ def show_cohort(
     definition, opened = _opened(project, identifier, source, progress)
     publics = list(project.publics().values())
     territories = list(project.territories().values())
-    cohort = build_cohort(definition, opened, publics, progress, territories)
+    machine = read_machine(project.root)
+    cohort = build_cohort(definition, opened, publics, progress, territories, machine)
     read_back = cohort_in_french(definition, project.publics(), project.territories())
     lines = [definition.label, *(["Données synthétiques"] * (opened.nature == "synthetic")), ""]
     lines += [*(f"- {line}" for line in read_back), ""]

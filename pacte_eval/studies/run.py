@@ -204,7 +204,9 @@ def _read_tables(
         f"public-{public.id}.yml": f"cohorts/publics/{public.id}.yml" for public in publics
     }
     return Data(
-        cohort=build_cohort(definition, opened, publics, progress, list(territories.values())),
+        cohort=build_cohort(
+            definition, opened, publics, progress, list(territories.values()), machine
+        ),
         nature=opened.nature,
         folder_name=folder.resolve().name,
         fingerprint=opened.fingerprint,

@@ -12,7 +12,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
+import ibis
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 from ibis.expr.types import Table
 from pydantic import AfterValidator, model_validator
 
@@ -156,25 +159,37 @@ def open_source(
 def _without_duplicates(name: str, checked: Checked) -> tuple[Table, tuple[int, int, int]]:
     """A table without exact duplicates, and its rows read, duplicates, and kept but unlinked.
 
-    A small table is held in memory. A large one stays where it lies; only its rows of a repeated
-    key are compared with one another.
+    A small table is held in memory. A large one stays where it lies; only its rows whose keys have
+    the same hash are compared with one another.
     """
     table, rows = checked.table, checked.rows
     key = key_of(name)
     if name not in LARGE or key is None:
         table = table.distinct().cache()
         return table, _losses(table, rows)
-    keys = table.group_by(key).aggregate(repeats=table.count())
-    repeated = keys.filter(keys.repeats > 1).select(key).cache()
-    several = table.semi_join(repeated, key)
+    hashed = table.mutate(hashed=table[key].hash().cast("int64"))
+    repeated = _repeated(hashed.select("hashed"))
+    if not len(repeated):
+        return table, (rows, 0, rows - checked.values["person"])
+    suspect = ibis.memtable(pa.table({"hashed": repeated}))
+    several = hashed.semi_join(suspect, "hashed").drop("hashed").cache()
     twice = several.distinct().cache()
     duplicates = int(several.count().execute()) - int(twice.count().execute())
     if not duplicates:
         return table, (rows, 0, rows - checked.values["person"])
-    kept = table.anti_join(repeated, key).union(twice)
+    kept = hashed.anti_join(suspect, "hashed").drop("hashed").union(twice)
     among_repeats = [int(part.person.isnull().sum().execute() or 0) for part in (several, twice)]
     unlinked = rows - checked.values["person"] - among_repeats[0] + among_repeats[1]
     return kept, (rows, duplicates, unlinked)
+
+
+def _repeated(hashes: Table) -> np.ndarray:
+    """The values that come several times in a column of integers."""
+    batches = hashes.to_pyarrow_batches(chunk_size=1_000_000)
+    found = [batch.column(0).to_numpy(zero_copy_only=False) for batch in batches]
+    values = np.concatenate(found) if found else np.empty(0, np.int64)
+    values.sort()
+    return np.unique(values[1:][values[1:] == values[:-1]])
 
 
 def _refuse_repeated(name: str, table: Table, place: str | Path) -> None:

@@ -100,7 +100,7 @@ def test_a_missing_extra_is_named(
 
 
 def test_duckdb_is_bounded_by_the_machine(tmp_path: Path) -> None:
-    machine = Machine.model_validate({"memory": "400MB", "threads": 1, "spill": tmp_path / "a/b"})
+    machine = Machine.model_validate({"memory": "800MB", "threads": 1, "spill": tmp_path / "a/b"})
     connection = duckdb_connection(machine)
     (row,) = connection.raw_sql(
         "SELECT current_setting('threads'), current_setting('memory_limit')"
