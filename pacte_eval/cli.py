@@ -63,7 +63,7 @@ SourceOption = Annotated[
     typer.Option(
         "--source",
         help="Folder of source.yml, which holds the tables or says where they lie "
-        "[default: source in machine.yml].",
+        "(default: source in machine.yml).",
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
@@ -149,7 +149,7 @@ def adapt(
 @app.command()
 def check(
     source: SourceOption = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of results [default: results].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of results (default: results).")] = None,
     project: ProjectOption = Path(),
     quiet: QuietOption = False,
 ) -> None:
@@ -200,7 +200,7 @@ def cohort(
 def run(
     study: Annotated[str, typer.Argument(help="Identifier of the study: studies/STUDY/study.yml.")],
     source: SourceOption = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of results [default: results].")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of results (default: results).")] = None,
     project: ProjectOption = Path(),
     quiet: QuietOption = False,
 ) -> None:
@@ -220,7 +220,7 @@ def report(
     ] = "*",
     formats: Annotated[
         list[Format] | None,
-        typer.Option("--format", help="Repeat for several [default: html, docx and pdf]."),
+        typer.Option("--format", help="Repeat for several (default: html, docx and pdf)."),
     ] = None,
     public: Annotated[
         list[str] | None, typer.Option(help="Only this public's page; repeat for several.")
@@ -230,7 +230,7 @@ def report(
     ] = None,
     renderer: Annotated[
         Renderer | None,
-        typer.Option(help="[default: quarto where the program is installed, else embedded]"),
+        typer.Option(help="(default: quarto where the program is installed, else embedded)"),
     ] = None,
     project: ProjectOption = Path(),
     quiet: QuietOption = False,

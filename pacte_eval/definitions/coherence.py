@@ -50,9 +50,7 @@ def _refuse_what_waits(
             f"{where} compares what is observed after entry: it needs bounds, which this version "
             "does not have; build the cohort alone with pacte cohort"
         )
-    never = [
-        name for name, arm in cohort.control_arms.items() if arm.controls == "never-trained"
-    ]
+    never = [name for name, arm in cohort.control_arms.items() if arm.controls == "never-trained"]
     if comparison.control in never:
         raise InputError(
             f"{where} has for control people who never train, which conditions on the future: it "

@@ -308,6 +308,7 @@ class AllOf(Definition):
     """Every one of these rules."""
 
     rule: Literal["all"]
+    label: str | None = Field(default=None, description="Row of the flow chart, in French")
     of: tuple[Rule, ...] = Field(min_length=1)
 
 
@@ -315,6 +316,7 @@ class AnyOf(Definition):
     """At least one of these rules."""
 
     rule: Literal["any"]
+    label: str | None = Field(default=None, description="Row of the flow chart, in French")
     of: tuple[Rule, ...] = Field(min_length=1)
 
 
@@ -322,6 +324,7 @@ class AtLeast(Definition):
     """So many of these rules, or more."""
 
     rule: Literal["at_least"]
+    label: str | None = Field(default=None, description="Row of the flow chart, in French")
     count: int = Field(ge=1)
     of: tuple[Rule, ...] = Field(min_length=1)
 

@@ -82,7 +82,9 @@ def rule_in_french(
                 f"{rule.months_before} mois précédents"
             )
         case Level():
-            return f"Diplôme le plus élevé\u00a0: {_listed([LEVELS[code] for code in rule.in_])}"
+            return (
+                f"Diplôme le plus élevé\u00a0: {_listed([LEVELS[code] for code in rule.in_], 'ou')}"
+            )
         case InPublic():
             public = publics.get(rule.public)
             return f"Public\u00a0: {_lower(public.label if public else rule.public)}"
@@ -90,6 +92,8 @@ def rule_in_french(
             return f"Aucune formation dans les {rule.months_before} mois précédents"
         case FirstTraining():
             return "Aucune formation auparavant, aussi loin que remontent les données"
+        case AllOf() | AnyOf() | AtLeast() if rule.label:
+            return rule.label
         case AllOf():
             return f"Remplit toutes ces conditions\u00a0: {inner(rule.of)}"
         case AnyOf():
@@ -235,9 +239,11 @@ def _conditions(condition: TrainingFilter) -> list[str]:
     for field, (word, labels) in named.items():
         values = getattr(condition, field)
         if values is not None:
-            words.append(f"{word} {_listed([labels.get(value, value) for value in values])}")
+            words.append(f"{word} {_listed([labels.get(value, value) for value in values], 'ou')}")
     if condition.formacode is not None:
-        words.append(f"domaine de formation (Formacode) {_listed(list(condition.formacode))}…")
+        words.append(
+            f"domaine de formation (Formacode) {_listed(list(condition.formacode), 'ou')}…"
+        )
     return words
 
 
@@ -255,8 +261,8 @@ def _past(definition: CohortDefinition) -> str:
     return f"{line}\u202f; mois gardés à part pour la vérification\u00a0: de {held[0]} à {held[1]}."
 
 
-def _listed(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} et {words[-1]}"
+def _listed(words: list[str], last: str = "et") -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
 def _lower(text: str) -> str:

@@ -5,6 +5,7 @@ Counts are protected before anything is printed; what concerns one person goes t
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from pacte_eval.tables.source import Source, open_source
 Progress = Callable[[str], None]
 SECRET = "secret"
 HIDDEN = "<"
+LABEL_WIDTH = 84
 
 
 def show_cohort(
@@ -147,15 +149,17 @@ def check_names(project: Project, definition: CohortDefinition) -> None:
 def _flow_chart(cohort: Cohort) -> list[str]:
     """The flow chart as text: for each arm, who is left after each criterion and what share."""
     flow = protect_flow(cohort.flow.assign(arm=cohort.flow["arm"].map(cohort.arm_labels))).frame
-    width = max(flow["label"].str.len())
+    width = min(max(flow["label"].str.len()), LABEL_WIDTH)
     lines = []
     for arm in cohort.flow["arm"].map(cohort.arm_labels).unique():
         rows = flow[flow["arm"] == arm]
         first = rows["remaining"].iloc[0]
         lines += [str(arm), f"  {'':<{width}}  {'écartées':>10}  {'restantes':>10}  {'part':>6}"]
         for row in rows.to_dict("records"):
+            *above, label = textwrap.wrap(row["label"], width)
+            lines += [f"  {line}" for line in above]
             lines.append(
-                f"  {row['label']:<{width}}  {_count(row['excluded']):>10}  "
+                f"  {label:<{width}}  {_count(row['excluded']):>10}  "
                 f"{_count(row['remaining']):>10}  {_share(row['remaining'], first):>6}"
             )
         lines.append("")

@@ -277,8 +277,8 @@ def test_what_entries_are_kept_is_said(
     for words in (
         "toutes celles de la période, une personne pouvant en avoir plusieurs",
         "Entrées retenues\u00a0: objectif de formation certification, préqualification et création "
-        "d'entreprise\u202f; dispositif AIF\u202f; financeur Région, Pôle emploi et bénéficiaire",
-        "niveau préparé CAP, BEP et bac + 3 et plus",
+        "d'entreprise\u202f; dispositif AIF\u202f; financeur Région, Pôle emploi ou bénéficiaire",
+        "niveau préparé CAP, BEP ou bac + 3 et plus",
         "axe du Pacte 1",
         "domaine de formation (Formacode) 31 et 44…",
         "mois après la fin de la formation",
