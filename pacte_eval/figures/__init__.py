@@ -10,6 +10,7 @@ from pacte_eval.figures.balance import (
     love_plot,
     overlap_plot,
 )
+from pacte_eval.figures.coverage import coverage_by_month, describe_coverage_by_month
 from pacte_eval.figures.flow import describe_flow_chart, flow_chart
 from pacte_eval.figures.forest import describe_forest, forest
 from pacte_eval.figures.paths import (
@@ -21,6 +22,8 @@ from pacte_eval.figures.paths import (
 from pacte_eval.figures.style import to_png, to_svg
 
 __all__ = [
+    "coverage_by_month",
+    "describe_coverage_by_month",
     "describe_effect_path",
     "describe_flow_chart",
     "describe_forest",

@@ -27,22 +27,23 @@ THIN, FIXED = "\u202f", "\u00a0"
 
 def notice(page: Page) -> Markdown:
     """The label of synthetic or public data, and the failed verdicts, above everything."""
-    parts = []
-    if page.synthetic:
-        parts.append(
-            _callout(
-                "warning",
-                "Données synthétiques",
-                "Les personnes de cette page n'existent pas. Elles sont tirées au hasard par un "
-                "programme, à la ressemblance des données du Pacte, pour mettre l'outil à "
-                f"l'épreuve{THIN}: aucun chiffre d'ici n'est un résultat du Pacte.",
-            )
-        )
+    parts = [synthetic_notice()] if page.synthetic else []
     failed = page.verdict_rows().query("verdict == 'fail'")
     if len(failed):
         sentences = "\n".join(f"- {escape_markdown(text)}" for text in failed["sentence"])
         parts.append(_callout("important", "Contrôles défavorables", sentences))
     return Markdown("\n\n".join(parts))
+
+
+def synthetic_notice() -> str:
+    """The label of synthetic data, as Markdown."""
+    return _callout(
+        "warning",
+        "Données synthétiques",
+        "Les personnes de cette page n'existent pas. Elles sont tirées au hasard par un "
+        "programme, à la ressemblance des données du Pacte, pour mettre l'outil à "
+        f"l'épreuve{THIN}: aucun chiffre d'ici n'est un résultat du Pacte.",
+    )
 
 
 def takeaways(page: Page) -> Markdown:
@@ -95,9 +96,21 @@ def data(page: Page) -> Markdown:
         "Trois sources réunies par une clé de personne sans identité{thin}: les inscriptions comme "
         "demandeur d'emploi, les entrées en formation et les contrats de travail. Chaque personne "
         f"est suivie de {before} mois avant à {after} mois après l'entrée.\n\n"
-        "Les contrats sont ceux des **employeurs privés**{thin}: ni la fonction publique, ni le "
-        "travail indépendant n'y figurent. Une personne partie travailler dans un hôpital public "
-        "ou à son compte y paraît sans emploi.".replace("{thin}", THIN)
+        "**Ce que la source voit.** {coverage} Une personne partie travailler dans un hôpital "
+        "public ou à son compte y paraît sans emploi.".replace("{thin}", THIN).replace(
+            "{coverage}", escape_markdown(" ".join(page.coverage()))
+        )
+    )
+
+
+def not_measured(page: Page) -> Markdown:
+    """Why nothing can be said of this public or territory."""
+    row = next(row for row in page.not_measured if row["cell"] == page.cell)
+    return Markdown(
+        f"**{escape_markdown(row['sentence'])}**\n\nCe n'est pas dire que cette population est "
+        "vide ni que la formation n'a pas d'effet sur elle\u202f: les données de l'étude ne "
+        "permettent pas de savoir qui en fait partie. Ces personnes restent comptées dans "
+        "l'ensemble, dont l'effet n'est pas pour autant le leur."
     )
 
 
@@ -110,7 +123,6 @@ def method(page: Page) -> Markdown:
         else f"les {main.neighbours} personnes les plus ressemblantes"
     )
     match = page.cohort.history.match
-    hold = page.cohort.history.hold_out
     return Markdown(
         f"Pour chaque personne entrée en formation, on cherche {neighbours} parmi celles qui, **le "
         "même mois**, étaient inscrites depuis aussi longtemps et n'étaient pas encore entrées en "
@@ -120,8 +132,7 @@ def method(page: Page) -> Markdown:
         "probabilité d'entrer en formation. La différence d'emploi entre les deux groupes, mois "
         "après mois, est l'effet de la formation, à condition que rien d'important n'ait été "
         "oublié parmi les caractéristiques comparées.\n\n"
-        f"Les mois {_month(hold[0])} à {_month(hold[1])} n'ont pas servi à choisir les personnes "
-        f"semblables{THIN}: si les deux groupes y diffèrent, la comparaison est suspecte. Les "
+        f"{_held_out(page)}Les "
         "intervalles tiennent compte du fait qu'une même personne peut servir plusieurs fois.\n\n"
         f"Estimateur{FIXED}: appariement sur le score de propension (logit), "
         f"{main.neighbours} voisins avec remise"
@@ -131,13 +142,26 @@ def method(page: Page) -> Markdown:
     )
 
 
+def _held_out(page: Page) -> str:
+    hold = page.cohort.history.hold_out
+    if hold is None:
+        return (
+            "Aucun mois passé n'a été gardé à part pour vérifier que les deux groupes se "
+            "ressemblaient. "
+        )
+    return (
+        f"Les mois {_month(hold[0])} à {_month(hold[1])} n'ont pas servi à choisir les personnes "
+        f"semblables{THIN}: si les deux groupes y diffèrent, la comparaison est suspecte. "
+    )
+
+
 def limits(page: Page) -> Markdown:
     """What the numbers do not say."""
     lines = [
         "**Ce que l'on n'observe pas.** La motivation, la santé ou le réseau ne figurent pas dans "
         "les fichiers. Si les personnes formées en diffèrent à passé d'emploi égal, l'effet est "
         "mal mesuré.",
-        "**Emplois couverts.** Seuls les contrats du secteur privé sont vus.",
+        f"**Champ.** {escape_markdown(' '.join(page.coverage()))}",
         "**Personnes comparables.** L'effet vaut pour les personnes formées qui ont trouvé des "
         "semblables, pas pour les autres.",
         "**Attente et non absence de formation.** Une partie des personnes semblables se forment "

@@ -134,6 +134,18 @@ class Page:
         ]
         return pd.DataFrame(rows)
 
+    @property
+    def not_measured(self) -> list[dict[Any, Any]]:
+        """Publics and territories that the source cannot tell, each with the reason."""
+        if "not_measured" not in self.results.tables:
+            return []
+        return self.results.table("not_measured").frame.to_dict("records")
+
+    def coverage(self) -> list[str]:
+        """What the source covers of each outcome, each note once."""
+        notes = self.results.table("effects").frame["coverage"].dropna()
+        return [note for note in dict.fromkeys(notes) if note]
+
     def smallest(self, cell: str) -> float:
         """The smallest effect a cell could detect; NaN where it is withheld or absent."""
         support = self.results.table("support").select(

@@ -83,10 +83,12 @@ def result_folders(project: Path, study: str = "*", source: str = "*") -> list[P
 
 
 def stubs_of(project: Path, folder: Path) -> list[Stub]:
-    """The pages of a result set: its study, then each public and territory."""
+    """The pages of a result set: its study, then each public and territory, or its quality."""
     results = ResultSet.open(project / folder)
     study, source = folder.parts[-3], folder.parts[-2]
     place = Path(PAGES) / study / source
+    if "findings" in results.tables:
+        return [_quality_stub(results, folder, place)]
     stubs = []
     for row in results.table("cells").frame.to_dict("records"):
         whole = row["cell"] == WHOLE
@@ -102,7 +104,38 @@ def stubs_of(project: Path, folder: Path) -> list[Stub]:
                 parts=_parts(results, str(row["cell"])),
             )
         )
+    stubs += _stubs_not_measured(results, folder, place)
     return sorted(stubs, key=lambda stub: (stub.cell != WHOLE, stub.path))
+
+
+def _stubs_not_measured(results: ResultSet, folder: Path, place: Path) -> list[Stub]:
+    """Pages that say why nothing can be said of a public or a territory."""
+    if "not_measured" not in results.tables:
+        return []
+    return [
+        Stub(
+            path=place / f"{FOLDERS[row['kind']]}/{row['cell']}.qmd",
+            title=str(row["label"]),
+            subtitle=results.title,
+            banner=BANNERS.get(results.nature, ""),
+            results=folder,
+            cell=str(row["cell"]),
+            parts=("non-mesurable",),
+        )
+        for row in results.table("not_measured").frame.to_dict("records")
+    ]
+
+
+def _quality_stub(results: ResultSet, folder: Path, place: Path) -> Stub:
+    return Stub(
+        path=place / "index.qmd",
+        title=results.title,
+        subtitle="Rapport de qualité",
+        banner=BANNERS.get(results.nature, ""),
+        results=folder,
+        cell=WHOLE,
+        parts=("qualite",),
+    )
 
 
 def _parts(results: ResultSet, cell: str) -> tuple[str, ...]:

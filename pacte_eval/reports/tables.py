@@ -228,6 +228,9 @@ def cells(page: Page) -> Markdown:
             smallest = "n.c." if pd.isna(found) else amount(found, "points")
         label = escape_markdown(row["label"])
         lines.append(f"| {label} | {count} | {effect} | {smallest} |")
+    lines += [
+        f"| {escape_markdown(row['label'])} | non mesurable | – | – |" for row in page.not_measured
+    ]
     return Markdown("\n".join(lines) + "\n")
 
 

@@ -1,17 +1,19 @@
-"""The tables of a study's result set: their columns, French titles, keys and disclosure rules.
+"""The tables of result sets: their columns, French titles, keys and disclosure rules.
 
 Estimates, means and shares are in the outcome's own unit: a rate is between 0 and 1, and pages
 write it in points. `unit` names that unit for the page. `cell` is ``"region"`` for the whole
 population, otherwise the identifier of a public or territory (table `cells`).
 
 Public names: `SOURCES`, `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`,
-`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, and `SCHEMAS`, all of them by name;
+`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, `NOT_MEASURED`; of a source's quality, `FINDINGS`,
+`COVERAGE`, `LINKAGE`, `UNMEASURABLE`; and `SCHEMAS`, all of them by name;
 `WHOLE`, the cell of the whole population; `LEVEL` and `DIFFERENCE`, the contrasts;
 `RAW_GAP`, the benchmark row that corrects nothing.
 """
 
 from __future__ import annotations
 
+from pacte_eval.definitions.quality import ALL_YEARS
 from pacte_eval.results.table import Column, Persons, Schema
 
 WHOLE = "region"
@@ -191,6 +193,7 @@ EFFECTS = Schema(
         _COMPARISON,
         _OUTCOME,
         Column("unit", "text", "Unité"),
+        Column("coverage", "text", "Champ couvert", note="Ce que la source voit de ce résultat."),
         Column("estimator", "text", "Estimateur"),
         Column(
             "contrast",
@@ -239,7 +242,7 @@ EFFECTS = Schema(
         "month",
         "period",
     ),
-    shown=("unit", "matched", "se_kind", "contribution_kind"),
+    shown=("unit", "coverage", "matched", "se_kind", "contribution_kind"),
     secret=("n_lost",),
     persons=(
         Persons("n_lost", hides=("n_treated", "target_population")),
@@ -404,6 +407,156 @@ CELLS = Schema(
     persons=(Persons("n_treated"),),
 )
 
+NOT_MEASURED = Schema(
+    name="not_measured",
+    title="Publics et territoires que la source ne permet pas de mesurer",
+    columns=(
+        _CELL,
+        Column("kind", "text", "Nature", note="« public » ou « territoire »."),
+        Column("label", "text", "Libellé"),
+        Column("sentence", "text", "En clair"),
+    ),
+    key=("cell",),
+    shown=("kind", "label", "sentence"),
+)
+
+
+def _adding_up(*counts: str) -> tuple[tuple[Column, ...], tuple[str, ...], tuple[Persons, ...]]:
+    """Secret columns and rules of counts whose rows add up to a total that is shown elsewhere.
+
+    For each count, ``<count>_total`` is the sum over the rows of a partition and ``<count>_part``
+    the share of a row in it.
+    """
+    columns = tuple(
+        column
+        for count in counts
+        for column in (
+            Column(f"{count}_total", "integer", "Somme des lignes de la partition"),
+            Column(f"{count}_part", "number", "Part de la ligne dans cette somme"),
+        )
+    )
+    rules = tuple(Persons(f"{count}_total", share=f"{count}_part") for count in counts)
+    return columns, tuple(column.name for column in columns), rules
+
+
+_LEVEL_OF_SUM = Column("level", "text", "Partition", note="Vide pour la ligne d'ensemble.")
+_FINDING_SUMS, _FINDING_SECRETS, _FINDING_RULES = _adding_up("concerned", "other")
+_SEEN = ("concerned", "share")
+
+FINDINGS = Schema(
+    name="findings",
+    title="Constats de qualité, du plus grave au moins grave",
+    columns=(
+        Column("rank", "integer", "Rang", note="Du constat ; 1 est le plus grave."),
+        Column("table", "text", "Table"),
+        Column("check", "text", "Constat"),
+        Column("column", "text", "Colonne", note="Vide pour un constat sur la ligne entière."),
+        Column(
+            "year",
+            "text",
+            "Année",
+            note="De début. « ensemble » : toutes. « autres années » : hors de la période "
+            "couverte, sans date, ou trop peu de lignes.",
+        ),
+        Column("rows", "integer", "Lignes de la table", "lignes"),
+        Column("concerned", "integer", "Lignes concernées", "lignes"),
+        Column("share", "number", "Part", note="Des lignes de la table, cette année-là."),
+        Column(
+            "severity",
+            "text",
+            "Gravité",
+            note="« bloquant », « à surveiller », « information » ou « sans anomalie ».",
+        ),
+        Column("consequence", "text", "Conséquence pour une étude"),
+        _LEVEL_OF_SUM,
+        *_FINDING_SUMS,
+    ),
+    key=("rank", "year"),
+    shown=("table", "check", "column", "consequence"),
+    secret=("level", *_FINDING_SECRETS),
+    persons=(
+        Persons("rows"),
+        Persons("concerned", hides=_SEEN),
+        Persons("rows", minus="concerned", hides=_SEEN),
+        Persons("concerned", unless=("year", ALL_YEARS)),
+        Persons("rows", minus="concerned", unless=("year", ALL_YEARS)),
+        *_FINDING_RULES,
+    ),
+    partition=("rank", "level"),
+)
+
+_MONTH_SUMS, _MONTH_SECRETS, _MONTH_RULES = _adding_up("starting")
+
+COVERAGE = Schema(
+    name="coverage",
+    title="Couverture des tables, mois par mois",
+    columns=(
+        Column("table", "text", "Table"),
+        Column("month", "text", "Mois", note="Année et mois."),
+        Column("starting", "integer", "Lignes qui commencent", "lignes"),
+        Column("active", "integer", "Lignes en cours", "lignes", "Un jour du mois au moins."),
+        Column(
+            "flag",
+            "text",
+            "Signalement",
+            note="« montée en charge » : premiers mois dont les lignes en cours sont moins de "
+            "90 % de la médiane des douze mois suivants ; « creux » : mois ultérieurs dans ce cas.",
+        ),
+        Column("ended", "integer", "Lignes qui finissent", "lignes"),
+        _LEVEL_OF_SUM,
+        *_MONTH_SUMS,
+    ),
+    key=("table", "month"),
+    secret=("ended", "level", *_MONTH_SECRETS),
+    persons=(
+        Persons("starting"),
+        Persons("active"),
+        # The rows that end are those of the month before and those that start, less those of now.
+        Persons("ended", hides=("active", "flag")),
+        *_MONTH_RULES,
+    ),
+    partition=("table", "level"),
+)
+
+_LINK_SUMS, _LINK_SECRETS, _LINK_RULES = _adding_up("known", "unknown")
+
+LINKAGE = Schema(
+    name="linkage",
+    title="Personnes inscrites que les contrats et les formations connaissent",
+    columns=(
+        Column("table", "text", "Table"),
+        Column("rank", "integer", "Ordre"),
+        Column("variable", "text", "Caractéristique", note="À la première inscription."),
+        Column("label", "text", "Modalité"),
+        Column("persons", "integer", "Personnes inscrites", "personnes"),
+        Column("share", "number", "Part connue", note="Des inscrites, par une ligne au moins."),
+        *_LINK_SUMS,
+    ),
+    key=("table", "rank"),
+    shown=("variable", "label"),
+    secret=_LINK_SECRETS,
+    persons=(
+        Persons("persons"),
+        Persons("persons", share="share"),
+        *_LINK_RULES,
+    ),
+    partition=("table", "variable"),
+)
+
+UNMEASURABLE = Schema(
+    name="unmeasurable",
+    title="Ce que la source ne contient pas du tout",
+    columns=(
+        Column("table", "text", "Table"),
+        Column("column", "text", "Colonne"),
+        Column("lost", "text", "Non mesurable"),
+        Column("rows", "integer", "Lignes sans valeur", "lignes", "Toutes celles de la table."),
+    ),
+    key=("table", "column"),
+    shown=("lost",),
+    persons=(Persons("rows"),),
+)
+
 SCHEMAS: dict[str, Schema] = {
     schema.name: schema
     for schema in (
@@ -420,5 +573,10 @@ SCHEMAS: dict[str, Schema] = {
         TRUTH,
         BENCHMARK,
         CELLS,
+        NOT_MEASURED,
+        FINDINGS,
+        COVERAGE,
+        LINKAGE,
+        UNMEASURABLE,
     )
 }
