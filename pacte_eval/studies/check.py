@@ -20,7 +20,6 @@ from pacte_eval.definitions.machine import Machine
 from pacte_eval.definitions.months import month_code
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.quality import ALL_YEARS, RAMP_UP
-from pacte_eval.definitions.reading import read_definition
 from pacte_eval.definitions.vocabulary import COVARIATES, level_label
 from pacte_eval.results import ProtectedTable, protect, write_result_set
 from pacte_eval.results.provenance import provenance
@@ -38,7 +37,7 @@ from pacte_eval.tables.fingerprint import fingerprint_of
 from pacte_eval.tables.linkage import ELSEWHERE, GROUPS
 from pacte_eval.tables.meanings import TABLE_LABELS
 from pacte_eval.tables.quality import Coverage, Quality, assess
-from pacte_eval.tables.source import SourceDescription
+from pacte_eval.tables.source import read_description
 
 QUALITY = "qualite"
 EVERYONE, UNKNOWN, OTHER_LEVELS = "Ensemble", "inconnu", "autres"
@@ -80,9 +79,7 @@ def check_source(
         If the source cannot be read at all, or has no table; nothing is then written.
     """
     started = time.monotonic()
-    if not source.is_dir():
-        raise InputError(f"{source}: no such folder; give the folder of the tables with --source")
-    description = read_definition(source / "source.yml", SourceDescription)
+    description = read_description(source)
     coverage = {str(name): days for name, days in description.coverage.items()}
     store = open_store(source, description.at, machine or Machine())
     if not store.tables:
@@ -146,9 +143,9 @@ def _by_month(quality: Quality, coverage: dict[str, Coverage]) -> pd.DataFrame:
         total = months["starting"].groupby(level).transform("sum")
         uncovered = by_year(rows["rows"], rows["month"], years)
         uncovered = uncovered.sub(months["starting"].groupby(year).sum(), fill_value=0)
-        for told, last in level.groupby(year).last().items():
-            if 0 < uncovered[told] < SMALLEST_SHOWN:
-                total[level == last] += int(uncovered[told])
+        small = uncovered[(uncovered > 0) & (uncovered < SMALLEST_SHOWN)]
+        is_last = level == level.groupby(year).transform("last")
+        total += year.map(small).fillna(0).where(is_last, 0).astype(int)
         part = months["starting"] / total.clip(lower=1)
         sums = {"level": level, "starting_total": total, "starting_part": part}
         frames.append(months.assign(**sums))

@@ -221,7 +221,7 @@ def frame_of(name: str, rows: list[dict[str, Any]]) -> ibis.Table:
     return ibis.memtable(pa.table(arrays))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(SPANS, min_size=1, max_size=12))
 def test_overlaps_months_and_duplicates_of_any_rows(rows: list[dict[str, Any]]) -> None:
     found = assess({"registrations": frame_of("registrations", rows)}, COVERAGE)
