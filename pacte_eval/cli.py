@@ -162,7 +162,7 @@ def check(
 
     say = _say(quiet)
     opened = Project(project)
-    folder = named_source(opened, source)
+    folder = named_source(opened, source, "the check")
     print(check_source(opened, folder, out, say, read_machine(project)))
     if out is None:
         name = folder.resolve().name

@@ -45,7 +45,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "commune": "13201",
     },
     "trainings": {"objective": "certification", "funder": "region", "axis": "1"},
-    "contracts": {"nature": "cdd", "full_time": True, "monthly_pay": 180_000},
+    "contracts": {
+        "nature": "cdd",
+        "full_time": True,
+        "monthly_pay": 180_000,
+        "monthly_minutes": 9_100,
+    },
     "certifications": {"status": "obtenue"},
 }
 SourceWriter = Callable[..., Path]

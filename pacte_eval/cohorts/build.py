@@ -328,7 +328,8 @@ class _Build:
         arm = flow["arm"].iloc[0]
         rule = flow.loc[flow["remaining"] == 0, "rule"].iloc[0]
         why = {
-            "entries": f"the source has no entry of arm '{arm}' in the period",
+            "entries": f"the source has no entry of the objectives and filters of arm '{arm}' in "
+            "the period",
             "present": "nobody is registered in the months of entry",
         }.get(rule, f"nobody is left in arm '{arm}' after the rule '{rule}'")
         raise InputError(f"cohort '{self.definition.id}' is empty: {why}")

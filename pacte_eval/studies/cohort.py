@@ -108,8 +108,13 @@ def explain_person(
     return scratch.replace(target)
 
 
-def named_source(project: Project, source: Path | None) -> Path:
+def named_source(project: Project, source: Path | None, reader: str) -> Path:
     """The folder of the tables: the one given, else the one that ``machine.yml`` names.
+
+    Parameters
+    ----------
+    reader : str
+        Who asks, for the message.
 
     Raises
     ------
@@ -119,7 +124,8 @@ def named_source(project: Project, source: Path | None) -> Path:
     chosen = source or read_machine(project.root).source
     if chosen is None:
         raise InputError(
-            "no folder of tables: give it with --source, or name it as source in machine.yml"
+            f"{reader} needs tables: give their folder with --source, or name it as source in "
+            "machine.yml"
         )
     return chosen
 
@@ -130,7 +136,7 @@ def _opened(
     definition = project.cohort(identifier)
     check_names(project, definition)
     machine = read_machine(project.root)
-    opened = open_source(named_source(project, source), progress, machine)
+    opened = open_source(named_source(project, source, f"cohort '{identifier}'"), progress, machine)
     needed = memory_needed(definition, opened)
     progress(needed.sentence(machine))
     needed.refuse_beyond(machine)

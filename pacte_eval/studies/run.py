@@ -38,7 +38,7 @@ from pacte_eval.studies.designs import check_score
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.truth import beside_truth, planted_truth
 from pacte_eval.tables.fingerprint import fingerprint_of
-from pacte_eval.tables.source import Nature, Source, open_source
+from pacte_eval.tables.source import Nature, Source, open_source, read_description
 
 Progress = Callable[[str], None]
 
@@ -196,9 +196,9 @@ def _read_tables(
     asked = study.subgroups.territories
     territories = {name: project.territory(name) for name in asked} | project.territories()
     machine = read_machine(project.root)
-    folder = named_source(project, source)
+    folder = named_source(project, source, f"study '{study.id}'")
+    _refuse_confidential(read_description(folder).nature, str(folder / "source.yml"))
     opened = open_source(folder, progress, machine)
-    _refuse_confidential(opened.nature, str(folder / "source.yml"))
     memory_needed(definition, opened).refuse_beyond(machine)
     texts = {"cohort.yml": f"cohorts/{cohort}.yml"} | {
         f"public-{public.id}.yml": f"cohorts/publics/{public.id}.yml" for public in publics

@@ -120,8 +120,10 @@ def reading(place: str) -> Iterator[None]:
     except Exception as error:
         if type(error).__module__.partition(".")[0] not in _ENGINES:
             raise
+        if place.endswith(".parquet"):
+            raise InputError(f"{place}: not a readable Parquet file") from None
         raise InputError(
-            f"{place}: cannot be read ({type(error).__name__}); check the file or your rights on it"
+            f"{place}: cannot be read ({type(error).__name__}); check it and your rights on it"
         ) from None
 
 

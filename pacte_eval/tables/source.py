@@ -92,6 +92,19 @@ class Source:
     held: dict[str, frozenset[str]]
 
 
+def read_description(folder: Path) -> SourceDescription:
+    """What a source says of itself; its tables are not read.
+
+    Raises
+    ------
+    InputError
+        If the folder or its description is missing or wrong.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give the folder of the tables with --source")
+    return read_definition(folder / "source.yml", SourceDescription)
+
+
 def open_source(
     folder: Path,
     progress: Callable[[str], None] = lambda _: None,
@@ -114,9 +127,7 @@ def open_source(
         If the folder or a required table is missing, if the tables cannot be reached, or if one
         breaks the contract.
     """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; give the folder of the tables with --source")
-    description = read_definition(folder / "source.yml", SourceDescription)
+    description = read_description(folder)
     store = open_store(folder, description.at, machine or Machine())
     for name in REQUIRED_TABLES:
         if name not in store.tables:

@@ -185,7 +185,7 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
     match, step = draw(st.sampled_from([([-before, -1], 1), ([-2, -1], 2), ([-2, -1], 1)]))
     needed: list[dict[str, Any]] = [
         {"rule": "registered", "categories": draw(st.sampled_from([list("ABC"), ["A"]]))},
-        {"rule": "no_training", "months_before": draw(st.sampled_from([1, 6, 24]))},
+        {"rule": "no_training", "months_before": draw(st.sampled_from([6, 1, 24, 0]))},
         {
             "rule": "covered",
             "months_before": draw(st.sampled_from([0, 1, 5, 6])),

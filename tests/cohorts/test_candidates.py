@@ -329,3 +329,27 @@ def test_an_episode_that_ended_on_the_eve_counts_on_the_first_of_a_month() -> No
     found = control_candidates(register, days(D(2019, 3, 1)), MARCH)
     assert found.person.tolist() == [number_of(register, "a")]
     assert [told(register, episode)[2] for episode in found.episode] == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"start": D(2019, 2, 28)}, {"start": D(2019, 2, 27)}),
+        ({"start": D(2019, 2, 28), "end": D(2019, 3, 20)}, {"start": D(2019, 2, 27)}),
+        ({"end": None}, {"end": D(2023, 6, 29)}),
+        ({"end": None, "category": "E"}, {"end": D(2019, 3, 20), "category": "A"}),
+        ({"category": "A", "commune": "84007"}, {"category": "B", "commune": "13201"}),
+        ({"category": "D"}, {"category": "E"}),
+        ({"commune": "13201"}, {"commune": "84007"}),
+        ({"commune": "13201"}, {"commune": None}),
+    ],
+)
+def test_which_of_two_episodes_tells_the_eve(first: dict[str, Any], second: dict[str, Any]) -> None:
+    both = {"person": "a", "start": D(2019, 1, 7), "end": None, "category": "A", "commune": "06088"}
+    winner, loser = both | first, both | second
+    for rows in ([winner, loser], [loser, winner]):
+        register = register_of(["commune"], registrations=rows)
+        (episode,) = candidates_of(register, ("a", D(2019, 3, 1))).episode
+        assert same(told(register, episode), of_eve([winner], "a", D(2019, 3, 1)))
+        found = control_candidates(register, days(D(2019, 3, 1)), MARCH)
+        assert found.episode.tolist() == [episode]

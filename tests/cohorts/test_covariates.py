@@ -8,7 +8,7 @@ from typing import Any, get_args
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.cohorts import Cohort, build_cohort
@@ -28,6 +28,7 @@ NAMES = [f"p{i:02d}" for i in range(40)]
 Rows = list[dict[str, Any]]
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
 def test_windows_share_out_the_months_matched_on(a: int, b: int, step: int) -> None:
     first, last = -max(a, b), -min(a, b)

@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.cohorts.days import month_of_days, months_back
@@ -17,12 +17,14 @@ from tests.cohorts.registers import date_of, day, days
 DATES = st.dates(date(1900, 1, 1), date(2100, 12, 31))
 
 
+@settings(deadline=None)
 @given(st.lists(DATES, max_size=5))
 @example([date(1969, 12, 31), date(1970, 1, 1), date(2020, 2, 29), date(2020, 3, 1)])
 def test_the_month_of_a_day(dates: list[date]) -> None:
     assert month_of_days(days(*dates)).tolist() == [month_of(one) for one in dates]
 
 
+@settings(deadline=None)
 @given(DATES, st.integers(0, 120))
 def test_months_back_keep_the_day_or_the_end_of_the_month(when: date, months: int) -> None:
     earlier = date_of(months_back(days(when), months)[0])

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.cohorts.candidates import Candidates
@@ -243,6 +243,7 @@ def is_among(held: set[int], eve: Eve) -> np.ndarray:
     return np.isin(eve.candidates.person, list(held))
 
 
+@settings(deadline=None)
 @given(st.lists(st.sets(st.integers(0, 11)), max_size=4))
 def test_the_flow_adds_up_and_each_is_excluded_by_the_first_rule_failed(
     kept: list[set[int]],

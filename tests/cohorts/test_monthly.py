@@ -79,6 +79,7 @@ def everywhere() -> list[tuple[int, int, int]]:
     return [(row, i, MONTHS.first + i) for row in range(3) for i in range(len(MONTHS))]
 
 
+@settings(deadline=None)
 @given(st.integers(1990 * 12, 2050 * 12), st.integers(-1, 40))
 def test_months_start_on_their_first_day(first: int, count: int) -> None:
     months = Months(first, first + count - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.cohorts import Cohort, build_cohort, risk_sets
-from pacte_eval.cohorts.hashing import md5, md5_hex
+from pacte_eval.cohorts.hashing import md5_hex, md5_keys
 from pacte_eval.cohorts.risk_sets import draw
 from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.library import shipped_library
@@ -26,11 +25,23 @@ TEXTS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(TEXTS, min_size=1, max_size=10))
-def test_the_engine_s_md5_is_the_one_of_python(texts: list[str]) -> None:
-    table = ibis.memtable({"text": texts}, schema={"text": "string"})
-    found = table.mutate(key=md5(table.text)).to_pandas()
-    assert list(found["key"]) == [md5_hex(text) for text in found["text"]]
+@given(st.lists(st.tuples(TEXTS, TEXTS), max_size=10))
+def test_keys_are_the_md5_of_python(texts: list[tuple[str, str]]) -> None:
+    prefixes, names = (pa.array([pair[i] for pair in texts], pa.string()) for i in (0, 1))
+    found = md5_keys(prefixes, names)
+    assert found["key"].to_pylist() == [md5_hex(prefix + name) for prefix, name in texts]
+    assert found["place"].to_pylist() == list(range(len(texts)))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(TEXTS, st.sampled_from(["0", "4", "9a", "f", "g"])), max_size=20))
+def test_only_keys_before_their_limit_are_given(asked: list[tuple[str, str]]) -> None:
+    names, limits = (pa.array([pair[i] for pair in asked], pa.string()) for i in (0, 1))
+    found = md5_keys(pa.repeat("x", len(asked)), names, limits)
+    keys = [md5_hex("x" + name) for name, _ in asked]
+    expected = [i for i, (_, limit) in enumerate(asked) if keys[i] < limit]
+    assert found["place"].to_pylist() == expected
+    assert found["key"].to_pylist() == [keys[i] for i in expected]
 
 
 def test_md5_is_the_known_one() -> None:

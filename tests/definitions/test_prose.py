@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -229,6 +230,30 @@ def test_rules_in_french(cohort: CohortDefinition, rule: dict[str, Any], words: 
     assert rule_in_french(asked.population[-1], PUBLICS) == words
 
 
+@pytest.mark.parametrize("kind", ["any", "all", "at_least"])
+def test_a_composed_rule_may_carry_its_own_label(cohort: CohortDefinition, kind: str) -> None:
+    count = {"count": 1} if kind == "at_least" else {}
+    rule = {"rule": kind, "label": "Personnes fragiles", "of": RULES[:2], **count}
+    around = {"rule": "any", "of": [rule, RULES[4]]}
+    population = [*cohort.model_dump(by_alias=True)["population"], rule, around]
+    *_, alone, nested = changed(cohort, population=population).population
+    assert rule_in_french(alone) == "Personnes fragiles"
+    assert rule_in_french(nested) == (
+        "Remplit au moins une de ces conditions\u00a0: personnes fragiles\u202f; "
+        "aucune formation auparavant, aussi loin que remontent les données"
+    )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((shipped_library() / "cohorts").glob("*.yml")), ids=lambda path: path.stem
+)
+def test_every_shipped_cohort_is_read_back(path: Path) -> None:
+    cohort = Project(shipped_library()).cohort(path.stem)
+    for line in read_back(cohort):
+        check_typography(line)
+        assert not ENGLISH.search(line), line
+
+
 def test_publics_and_territories_are_named_as_the_project_names_them(
     cohort: CohortDefinition,
 ) -> None:
@@ -280,7 +305,7 @@ def test_what_entries_are_kept_is_said(
         "d'entreprise\u202f; dispositif AIF\u202f; financeur Région, Pôle emploi ou bénéficiaire",
         "niveau préparé CAP, BEP ou bac + 3 et plus",
         "axe du Pacte 1",
-        "domaine de formation (Formacode) 31 et 44…",
+        "domaine de formation (Formacode) 31 ou 44…",
         "mois après la fin de la formation",
         "Contrats de moins de 31 jours non comptés dans l'emploi.",
         "emploi salarié privé d'au moins 78 heures dans le mois",

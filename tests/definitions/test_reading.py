@@ -402,6 +402,7 @@ MISTAKES = [
     ),
     ("cohort", rule("at_least", [{"rule": "first_training"}]), ["at_least.count' is missing"]),
     ("cohort", rule("at_least", [{"rule": "first_training"}], count=0), ["at_least.count"]),
+    ("cohort", add({"rule": "any", "labell": "x"}), ["did you mean 'label'?"]),
     ("cohort", add({"rule": "any", "off": []}), ["did you mean 'of'?"]),
     ("cohort", add({"rule": "elapsed_unemployment", "between": [5, 2]}), ["(5) is after"]),
     (
