@@ -15,7 +15,7 @@ import yaml
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.tables.contract import columns
-from tests.cohorts.oracle import Expected
+from tests.cohorts.oracle import Expected, ExpectedUnit
 
 Rows = Sequence[Mapping[str, Any]]
 Units = dict[tuple[str, str, str, str], dict[str, Any]]
@@ -38,6 +38,7 @@ EVE = (
     "departement",
 )
 UNKNOWN = "inconnu"
+THREE_YEARS = 36
 
 
 def write_folder(
@@ -98,7 +99,7 @@ def told_by_oracle(expected: Expected, before: int) -> Units:
             "entry_month": unit.entry_month,
             "origin_month": unit.origin_month,
             "weight": unit.weight,
-            "eve": {name: unit.attributes.get(name) for name in EVE} | unit.history,
+            "eve": {name: _as_covariate(unit, name) for name in EVE} | unit.history,
             "publics": {name for name, belongs in unit.publics.items() if belongs},
             "after_entry": set(unit.after_entry),
             "outcomes": {
@@ -108,6 +109,14 @@ def told_by_oracle(expected: Expected, before: int) -> Units:
         }
         for unit in expected.units
     }
+
+
+def _as_covariate(unit: ExpectedUnit, name: str) -> Any:
+    """What is known on the eve; the covariate of unemployment stops at three years."""
+    value = unit.attributes.get(name)
+    if name == "unemployment_duration" and value is not None:
+        return min(value, THREE_YEARS)
+    return value
 
 
 def differences(expected: Expected, cohort: Cohort, case: Mapping[str, Any]) -> list[str]:

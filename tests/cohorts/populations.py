@@ -55,8 +55,8 @@ class Case:
     coverage: dict[str, tuple[date, date]]
     definition: dict[str, Any]
 
-    def __repr__(self) -> str:
-        return "Case"
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("Case")
 
     def people(self) -> list[str]:
         """Those that a table names."""

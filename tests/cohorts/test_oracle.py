@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 import yaml
 from hypothesis import Phase, given, settings
 
@@ -52,6 +53,7 @@ def disagreements(case: Case) -> list[str]:
         return differences(expected, cohort, case.definition)
 
 
+@pytest.mark.slow
 def test_random_populations() -> None:
     made = 0
 
