@@ -74,7 +74,7 @@ PUBLICS = Project(shipped_library()).publics()
     ("changes", "tables", "words"),
     [
         ({"entry": {**DEFINITION["entry"], "period": ["2020-01", "2020-03"]}}, {},
-         "'essai' is empty: the source has no entry of arm 'certifiante' in the period"),
+         "of arm 'certifiante' in the period"),
         (with_rule({"rule": "level", "in": ["bac"]}), {},
          "nobody is left in arm 'certifiante' after the rule 'level'"),
         # the three who are registered enter on the same day, and leave nobody at risk
@@ -86,6 +86,7 @@ PUBLICS = Project(shipped_library()).publics()
 def test_an_empty_arm_is_refused(changes: Any, tables: Any, words: str) -> None:
     with pytest.raises(InputError) as caught:
         built(changes, **tables)
+    assert str(caught.value).startswith("cohort 'essai' is empty: ")
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 
