@@ -20,10 +20,12 @@ from pathlib import Path
 import psutil
 
 FEWEST_FREE_GB = 1.0
+POSTGRESQL = Path("/usr/lib/postgresql")
 
 LIBRARIES = {
     "engine": ("duckdb", "ibis-framework", "pyarrow"),
     "tables": ("numpy", "pandas", "pydantic", "pyyaml"),
+    "extracts": ("pyreadstat",),
     "statistics": ("numba", "scikit-learn", "scipy", "statsmodels", "threadpoolctl"),
     "figures": ("matplotlib", "seaborn"),
     "public data": ("causaldata",),
@@ -32,12 +34,17 @@ LIBRARIES = {
 PAGES = ("python", "project folder", "tables", "figures", "figure fonts", "pandoc")
 NEEDS = {
     "pacte simulate": ("python", "project folder", "tables", "statistics", "engine"),
+    "pacte adapt": ("python", "project folder", "tables", "engine", "extracts"),
+    "pacte check": (*PAGES, "engine"),
+    "pacte cohort": ("python", "project folder", "tables", "engine", "statistics"),
     "pacte run": ("python", "project folder", "tables", "engine", "statistics", "public data"),
     "pacte report, HTML": PAGES,
     "pacte report, docx": PAGES,
     "pacte report, PDF": (*PAGES, "typst"),
     "quarto render": ("python", "project folder", "tables", "figures", "quarto"),
     "make test-browser": ("python", "chromium"),
+    "make test-postgres": ("python", "postgresql"),
+    "make test-spark": ("python", "java"),
 }
 
 
@@ -81,6 +88,8 @@ def report(project: Path = Path()) -> list[Finding]:
         _quarto(),
         _fonts(),
         _chromium(),
+        _postgresql(),
+        _java(),
     ]
     libraries = [_libraries(purpose, names) for purpose, names in LIBRARIES.items()]
     remedies = {finding.subject: finding.remedy for finding in [*machine, *libraries]}
@@ -198,6 +207,19 @@ def _chromium() -> Finding:
     program = shutil.which("chromium")
     remedy = "" if program else "apt install chromium (needed by the browser tests only)"
     return Finding("machine", "chromium", program or "not found", remedy)
+
+
+def _postgresql() -> Finding:
+    servers = sorted(POSTGRESQL.glob("*/bin/initdb"))
+    program = shutil.which("initdb") or (str(servers[-1]) if servers else None)
+    remedy = "" if program else "apt install postgresql (needed by its tests only)"
+    return Finding("machine", "postgresql", program or "not found", remedy)
+
+
+def _java() -> Finding:
+    program = shutil.which("java")
+    remedy = "" if program else "apt install openjdk-17-jre-headless (needed by Spark only)"
+    return Finding("machine", "java", program or "not found", remedy)
 
 
 def _libraries(purpose: str, names: tuple[str, ...]) -> Finding:

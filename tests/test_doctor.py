@@ -20,6 +20,7 @@ def empty_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(doctor, "POSTGRESQL", tmp_path / "nowhere")
     return folder
 
 
@@ -44,20 +45,22 @@ def program(folder: Path, name: str, answer: str) -> None:
     file.chmod(0o755)
 
 
+def programs(folder: Path) -> None:
+    program(folder, "quarto", "1.10.19")
+    for name in ("chromium", "initdb", "java"):
+        program(folder, name, "never asked")
+
+
 def test_locked_environment_lacks_only_outside_programs(tmp_path: Path, empty_path: Path) -> None:
     findings = doctor.report(tmp_path)
-    assert not_ready(findings) == {"quarto render", "make test-browser"}
-    assert {one.subject for one in findings if one.remedy} == {
-        "quarto",
-        "chromium",
-        "quarto render",
-        "make test-browser",
-    }
+    lacking = {"quarto render", "make test-browser", "make test-postgres", "make test-spark"}
+    assert not_ready(findings) == lacking
+    programs = {"quarto", "chromium", "postgresql", "java"}
+    assert {one.subject for one in findings if one.remedy} == programs | lacking
 
 
 def test_programs_found_make_their_commands_ready(tmp_path: Path, empty_path: Path) -> None:
-    program(empty_path, "quarto", "1.10.19")
-    program(empty_path, "chromium", "never asked")
+    programs(empty_path)
     findings = doctor.report(tmp_path)
     assert not_ready(findings) == set()
     (quarto,) = [one for one in findings if one.subject == "quarto"]
@@ -68,8 +71,9 @@ def test_programs_found_make_their_commands_ready(tmp_path: Path, empty_path: Pa
     ("distribution", "stopped"),
     [
         ("typst", {"pacte report, PDF"}),
-        ("matplotlib", REPORTS | {"quarto render"}),
-        ("duckdb", {"pacte simulate", "pacte run"}),
+        ("matplotlib", REPORTS | {"quarto render", "pacte check"}),
+        ("duckdb", {"pacte simulate", "pacte adapt", "pacte check", "pacte cohort", "pacte run"}),
+        ("pyreadstat", {"pacte adapt"}),
         ("causaldata", {"pacte run"}),
     ],
 )
@@ -80,8 +84,7 @@ def test_missing_library_stops_the_commands_that_need_it(
     distribution: str,
     stopped: set[str],
 ) -> None:
-    program(empty_path, "quarto", "1.10.19")
-    program(empty_path, "chromium", "")
+    programs(empty_path)
     without(monkeypatch, distribution)
     findings = doctor.report(tmp_path)
     assert not_ready(findings) == stopped

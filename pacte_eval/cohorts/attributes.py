@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from ibis.expr.types import Table, Value
+from ibis.expr.types import BooleanValue, IntegerValue, Table, Value
 
 from pacte_eval.cohorts.days import month_of_days
 from pacte_eval.tables.contract import Column
@@ -36,10 +36,16 @@ def coded(table: Table, column: Column) -> Value:
         )
         return ibis.cases(*branches, else_=ibis.literal(-1, "int8"))
     if column.kind == "boolean":
-        return values.cast("int8").fill_null(UNKNOWN_FLAG).cast("int8")
+        return flag(values)
     if column.kind == "date":
         return values.epoch_days().cast("int32")
     return values
+
+
+def flag(values: BooleanValue) -> IntegerValue:
+    """A Boolean as 1 or 0, `UNKNOWN_FLAG` where it is missing."""
+    known = ((values, ibis.literal(1, "int8")), (~values, ibis.literal(0, "int8")))
+    return ibis.cases(*known, else_=ibis.literal(UNKNOWN_FLAG, "int8"))
 
 
 def decoded(sent: pa.ChunkedArray, column: Column) -> Values:

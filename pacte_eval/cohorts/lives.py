@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from ibis.expr.types import IntegerValue, StringValue, Table
 
-from pacte_eval.cohorts.attributes import text_in
+from pacte_eval.cohorts.attributes import flag, text_in
 from pacte_eval.cohorts.eligibility import observed_months
 from pacte_eval.cohorts.monthly import Intervals, Months
 from pacte_eval.cohorts.outcomes import NATURES, NOT_KNOWN, ContractChunk, Lives
@@ -82,9 +82,9 @@ def _contracts(
         "row",
         start=held.start.epoch_days().cast("int32"),
         end=last.epoch_days().cast("int32"),
-        open=held.end.isnull().cast("int8"),
+        open=flag(held.end.isnull()),
         nature=_position(held.nature, NATURES),
-        full_time=held.full_time.cast("int8").fill_null(NOT_KNOWN).cast("int8"),
+        full_time=flag(held.full_time),
         pay=held.monthly_pay.fill_null(NOT_KNOWN).cast("int64"),
         minutes=held.monthly_minutes.fill_null(NOT_KNOWN).cast("int64"),
     )
