@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.library import shipped_library, write_project
 from pacte_eval.definitions.project import Project
+from pacte_eval.definitions.vocabulary import coverage_note
 from pacte_eval.reports import figures, narrative, open_page, stubs, tables
 from pacte_eval.reports.page import Page
 from pacte_eval.reports.pages import render_study
@@ -44,6 +45,7 @@ def effects() -> pd.DataFrame:
                     "comparison": "contre-attente",
                     "outcome": "emploi",
                     "unit": "points",
+                    "coverage": coverage_note("emploi"),
                     "estimator": "NearestNeighbour",
                     "contrast": "niveau",
                     "reference": "",
@@ -312,7 +314,7 @@ def test_the_method_says_what_the_study_declares(page: Callable[..., Page]) -> N
     assert "0,2 écart type" in told
     data = text(narrative.data(page()))
     assert "24 mois avant à 36 mois après" in data
-    assert "employeurs privés" in data
+    assert "salariés du secteur privé\u202f; ni fonction publique" in data
 
 
 # Tables and figures

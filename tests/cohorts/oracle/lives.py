@@ -126,8 +126,10 @@ def episode_of(eve: date, life: Life) -> Row:
 
 
 def unemployment_duration(time_zero: date, life: Life) -> int | None:
-    """Months since the spell of the eve began."""
+    """Months since the spell of the eve began, for those registered on the eve itself."""
     eve = time_zero - ONE_DAY
+    if not episode_of(eve, life):
+        return None
     for spell in life.spells:
         if spell.covers(eve):
             return month_of(time_zero) - month_of(spell.start)
