@@ -143,8 +143,10 @@ def apply_tests(eve: Eve, tests: Sequence[Test]) -> np.ndarray:
     passed = np.zeros(len(eve.candidates), np.int64)
     left = np.arange(len(eve.candidates))
     for test in tests:
-        survivors = Eve(eve.register, eve.candidates.where(left))
-        left = left[test.passes(survivors)]
+        succeeds = test.passes(eve)
+        if not succeeds.all():
+            left = left[succeeds]
+            eve = Eve(eve.register, eve.candidates.where(succeeds))
         passed[left] += 1
     return passed
 

@@ -69,7 +69,7 @@ class Eve(Mapping[str, Values]):
         """Whether a mission locale follows the person, without job, school or training."""
         periods = self.register.without_solution
         before = last_before(periods, self.candidates.person, self.candidates.time_zero)
-        covered = _greatest_end(periods)[before] >= self.candidates.time_zero - 1
+        covered = periods.greatest_end[before] >= self.candidates.time_zero - 1
         return ((before != NONE) & covered).astype(np.int8)
 
     def _previous_spells(self) -> np.ndarray:
@@ -91,23 +91,18 @@ class Eve(Mapping[str, Values]):
         (last_start, last_end) : int32 arrays
             Latest start and latest end, `NONE` without any or where no end is known.
         """
-        periods = self._trainings
+        periods = self.register.trainings.periods
         before = last_before(periods, self.candidates.person, self.candidates.time_zero)
         last_start = np.append(periods.start, np.int32(NONE))[before]
-        return last_start, _greatest_end(periods)[before]
+        return last_start, periods.greatest_end[before]
 
     def next_training(self) -> np.ndarray:
         """The first start of a training from time zero on, `NEVER` without any: int32 array."""
-        person, periods = self.candidates.person, self._trainings
+        person, periods = self.candidates.person, self.register.trainings.periods
         after = np.searchsorted(periods.key, person_day(person, self.candidates.time_zero))
         mine = np.append(periods.person, NONE)[after] == person
         starts = np.append(periods.start, np.int32(NEVER))[after]
         return np.where(mine & (person != NONE), starts, NEVER)
-
-    @property
-    def _trainings(self) -> Periods:
-        trainings = self.register.trainings
-        return Periods(trainings.person, trainings.start, trainings.last)
 
     def months_registered(self, months: int) -> np.ndarray:
         """Of the months before entry, how many have their last day inside a spell: int array."""
@@ -142,11 +137,3 @@ def last_before(periods: Periods, person: np.ndarray, day: np.ndarray) -> np.nda
     place = np.searchsorted(periods.key, person_day(person, day)) - 1
     mine = (place >= 0) & (np.append(periods.person, NONE)[place] == person) & (person != NONE)
     return np.where(mine, place, NONE)
-
-
-def _greatest_end(periods: Periods) -> np.ndarray:
-    """For each period, the greatest end among those of the person up to it; `NONE` at the end."""
-    if not len(periods.person):
-        return np.array([NONE])
-    until = np.maximum.accumulate(person_day(periods.person, periods.last))
-    return np.append(until - person_day(periods.person, np.zeros_like(periods.last)), NONE)

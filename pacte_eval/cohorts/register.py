@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import ibis
 import numpy as np
@@ -73,12 +74,20 @@ class Periods:
     start: np.ndarray
     last: np.ndarray
 
-    @property
+    @cached_property
     def key(self) -> np.ndarray:
         """Person and start in one integer, ascending."""
         return person_day(self.person, self.start)
 
-    @property
+    @cached_property
+    def greatest_end(self) -> np.ndarray:
+        """For each period, the greatest end among the person's up to it, then a last `NONE`."""
+        if not len(self.person):
+            return np.array([NONE])
+        until = np.maximum.accumulate(person_day(self.person, self.last))
+        return np.append(until - person_day(self.person, np.zeros_like(self.last)), NONE)
+
+    @cached_property
     def months_ended(self) -> tuple[np.ndarray, np.ndarray]:
         """First and last month whose last day each period covers (reversed where there is none)."""
         return month_of_days(self.start), month_of_days(self.last + 1) - 1
@@ -108,6 +117,11 @@ class Trainings:
     training: pd.Categorical
     tie: np.ndarray
     attributes: dict[str, Values]
+
+    @cached_property
+    def periods(self) -> Periods:
+        """The same entries as periods."""
+        return Periods(self.person, self.start, self.last)
 
 
 @dataclass(frozen=True)
