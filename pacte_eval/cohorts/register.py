@@ -313,14 +313,15 @@ def _in_order(table: pa.Table, persons: pa.Array) -> Trainings:
     keys = md5_keys(pa.repeat("", len(training)), training)["key"]
     tie = keys.to_numpy(zero_copy_only=False)
     person, start = _numbered(table, persons), table["start"].to_numpy()
-    order = np.lexsort([tie.astype("U32"), start, person])
+    last = table["last"].to_numpy()
+    order = np.lexsort([last, tie.astype("U32"), start, person])
     values = {
         name: taken(decoded(table[f"attribute_{name}"], held[name]), order) for name in _FILTERED
     }
     return Trainings(
         person=person[order],
         start=start[order],
-        last=table["last"].to_numpy()[order],
+        last=last[order],
         training=texts_taken(texts(table["training"]), order),
         tie=tie[order],
         attributes=values,

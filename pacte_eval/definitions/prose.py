@@ -61,7 +61,11 @@ def rule_in_french(
     """
 
     def inner(rules: Sequence[Rule]) -> str:
-        return _SEMICOLON.join(_lower(rule_in_french(one, publics, territories)) for one in rules)
+        read = [_lower(rule_in_french(one, publics, territories)) for one in rules]
+        composed = [isinstance(one, (AllOf, AnyOf, AtLeast)) and not one.label for one in rules]
+        return _SEMICOLON.join(
+            f"({text})" if nested else text for text, nested in zip(read, composed, strict=True)
+        )
 
     match rule:
         case Linked():
@@ -141,7 +145,7 @@ def cohort_in_french(
     }[definition.entry.keep]
     where = _conditions(definition.entry.where)
     origin = "l'entrée" if definition.entry.clock == "entry" else "la fin de la formation"
-    rules = [rule_in_french(rule, publics, territories) for rule in definition.population]
+    rules = [_in_full(rule, publics, territories) for rule in definition.population]
     lines = [
         f"Entrées en formation de {month_name(first)} à {month_name(last)}\u202f; {keep}.",
         *([f"Entrées retenues\u00a0: {_SEMICOLON.join(where)}."] if where else []),
@@ -185,16 +189,27 @@ def warnings_in_french(definition: CohortDefinition) -> tuple[str, ...]:
     if any(arm.controls == "never-trained" for arm in definition.control_arms.values()):
         warnings.append(
             "Attention\u00a0: le groupe «\u202fjamais formées\u202f» est défini par l'avenir. Ceux "
-            "qui retrouvent vite un emploi n'ont plus à se former et y sont trop nombreux\u202f: "
+            "qui retrouvent vite un emploi n'ont plus à se former et y sont trop nombreux\u00a0: "
             "un écart avec ce groupe est un résultat naïf, jamais le résultat principal."
         )
     if definition.after_entry_arms:
         warnings.append(
             "Attention\u00a0: des groupes sont définis par ce qui s'observe après l'entrée "
-            "(certification, abandon). Un écart entre eux n'est pas un effet\u202f: il se lit avec "
+            "(certification, abandon). Un écart entre eux n'est pas un effet\u00a0: il se lit avec "
             "des bornes."
         )
     return tuple(warnings)
+
+
+def _in_full(
+    rule: Rule, publics: Mapping[str, PublicDefinition], territories: Mapping[str, Territory]
+) -> str:
+    """A rule with, for one that has a label, what it asks."""
+    read = rule_in_french(rule, publics, territories)
+    if not isinstance(rule, (AllOf, AnyOf, AtLeast)) or not rule.label:
+        return read
+    bare = rule.model_copy(update={"label": None})
+    return f"{read} ({_lower(rule_in_french(bare, publics, territories))})"
 
 
 def _members(name: str, definition: CohortDefinition) -> str:
@@ -205,12 +220,12 @@ def _members(name: str, definition: CohortDefinition) -> str:
         return _SEMICOLON.join(_conditions(arm))
     if arm.controls == "never-trained":
         return (
-            "personnes inscrites à la même date, qui n'entrent en formation ni avant ni après, "
-            "jusqu'à la fin des données"
+            "personnes inscrites à la même date qui, jusqu'à la fin des données, n'entrent en "
+            "formation ni ce jour-là ni ensuite"
         )
     return (
-        "personnes inscrites qui n'étaient pas encore entrées en formation à la même date\u202f; "
-        "une entrée plus tard ne les écarte pas"
+        "personnes inscrites à la même date qui n'entrent pas en formation ce jour-là\u202f; une "
+        "entrée plus tard ne les écarte pas"
     )
 
 
@@ -241,9 +256,7 @@ def _conditions(condition: TrainingFilter) -> list[str]:
         if values is not None:
             words.append(f"{word} {_listed([labels.get(value, value) for value in values], 'ou')}")
     if condition.formacode is not None:
-        words.append(
-            f"domaine de formation (Formacode) {_listed(list(condition.formacode), 'ou')}…"
-        )
+        words.append(f"Formacode commençant par {_listed(list(condition.formacode), 'ou')}…")
     return words
 
 
@@ -254,7 +267,9 @@ def _contracts(definition: CohortDefinition) -> list[str]:
 
 def _past(definition: CohortDefinition) -> str:
     first, last = definition.history.match
-    line = f"Mois d'emploi passés utilisés pour l'appariement\u00a0: de {first} à {last}"
+    step = definition.history.step
+    how = "mois par mois" if step == 1 else f"par périodes de {step} mois"
+    line = f"Mois d'emploi passés utilisés pour l'appariement\u00a0: de {first} à {last}, {how}"
     if definition.history.hold_out is None:
         return f"{line}\u202f; aucun mois n'est gardé à part pour la vérification."
     held = definition.history.hold_out
@@ -266,4 +281,5 @@ def _listed(words: list[str], last: str = "et") -> str:
 
 
 def _lower(text: str) -> str:
-    return text if text.startswith(("RSA", "CDI")) else text[:1].lower() + text[1:]
+    initials = text[:2].isupper()
+    return text if initials else text[:1].lower() + text[1:]
