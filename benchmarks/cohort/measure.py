@@ -46,6 +46,7 @@ def ours(folder: Path, memory: str, scratch: Path) -> None:
         values = cohort.outcomes[name].values
         means = {arm: _means(values, kept) for arm, kept in arms.items()}
         shown = ", ".join(f"{mean[24]:.4f} {arm}" for arm, mean in means.items())
+        del values
         told(f"{name} in month 0: {shown}")
     units = cohort.units[["person", "entry_month", "arm"]].astype({"person": str})
     units.to_parquet(scratch / UNITS)

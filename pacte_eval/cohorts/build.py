@@ -140,7 +140,8 @@ class _Build:
         units["person_row"] = np.searchsorted(persons, units.pop("person_number")).astype(np.int32)
         min_days = self.definition.contracts.min_days
         lives = read_lives(self.source, self.register, persons, min_days, shelf, self.progress)
-        covariates = build_covariates(units, self.definition, lives.calendar)
+        del self.register  # makes room for the months of contracts
+        covariates = build_covariates(units, self.definition, lives.calendar, shelf)
         window = self.definition.window
         periods = np.arange(-window.before, window.after + 1)
         makers = outcome_makers(lives, units, self.definition.outcomes, periods)
@@ -410,7 +411,7 @@ class _Build:
         return Cohort(
             label=definition.label,
             units=units[_UNITS],
-            covariates=pd.DataFrame(covariates.columns, index=units.index),
+            covariates=pd.DataFrame(covariates.columns, index=units.index, copy=False),
             strata=units[list(definition.controls.same)].copy(),
             cells=cells,
             outcomes=outcomes,

@@ -17,6 +17,7 @@ import pandas as pd
 
 from pacte_eval.cohorts.attributes import categorical
 from pacte_eval.cohorts.monthly import Calendar
+from pacte_eval.cohorts.shelf import Shelf
 from pacte_eval.definitions.cohort import CohortDefinition, CovariateName, OutcomeName
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
@@ -135,7 +136,10 @@ def history_windows(match: tuple[int, int], step: int) -> list[tuple[int, int]]:
 
 
 def build_covariates(
-    units: pd.DataFrame, definition: CohortDefinition, past: Callable[[OutcomeName], Calendar]
+    units: pd.DataFrame,
+    definition: CohortDefinition,
+    past: Callable[[OutcomeName], Calendar],
+    shelf: Shelf,
 ) -> Covariates:
     """The covariates a definition names, for every unit.
 
@@ -145,6 +149,8 @@ def build_covariates(
         Units with the attributes of the eve, ``person_row`` and ``entry_month``.
     past : callable
         Gives the calendars of ``emploi`` and ``salaire``; only months before entry are read.
+    shelf : Shelf
+        Where past months are kept.
     """
     made = Covariates()
     eve = Measured("registrations")
@@ -166,7 +172,8 @@ def build_covariates(
             made.add("unemployment_duration", capped.astype(float), eve)
             made.add("unemployment_band", units["unemployment_band"], eve)
         else:
-            _add_past(made, units, definition, _HISTORY[block], past(_HISTORY[block]))
+            outcome = _HISTORY[block]
+            _add_past(made, units, definition, outcome, past(outcome), shelf)
     return made
 
 
@@ -176,6 +183,7 @@ def _add_past(
     definition: CohortDefinition,
     outcome: OutcomeName,
     calendar: Calendar,
+    shelf: Shelf,
 ) -> None:
     """Past months of an outcome: the sum of those known, and a flag where one is not."""
     rows, entry = units["person_row"].to_numpy(), units["entry_month"].to_numpy()
@@ -187,9 +195,8 @@ def _add_past(
         name = f"{outcome}_{-first}" if first == last else f"{outcome}_{-first}_{-last}"
         measured = Measured("contracts", (first, last))
         summed = np.where(missing, 0, values).sum(axis=0, dtype=np.float64).astype(np.float32)
-        made.add(
-            name, pd.Series(summed, index=units.index), measured, _past_label(outcome, first, last)
-        )
+        kept = pd.Series(shelf.keep(summed), index=units.index, copy=False)
+        made.add(name, kept, measured, _past_label(outcome, first, last))
         made.add_flag(name, pd.Series(missing.any(axis=0), index=units.index), measured)
 
 
