@@ -20,8 +20,8 @@ from pacte_eval.tables.contract import Column, columns
 from pacte_eval.tables.fingerprint import measures_of
 
 _SPANS = {"registrations", "trainings", "contracts", "missions_locales"}
-_TYPES = {"text": "string", "integer": "int64", "boolean": "boolean", "date": "date"}
-_WRITTEN = {
+TYPES = {"text": "string", "integer": "int64", "boolean": "boolean", "date": "date"}
+WRITTEN = {
     "integer": (r"^[+-]?\d+$", "a value that is not a whole number"),
     "boolean": (r"^(true|false|TRUE|FALSE|True|False|0|1)$", "a value other than true or false"),
     "date": (r"^\d{4}-\d\d-\d\d$", "a value that is not a day written like 2019-12-31"),
@@ -114,7 +114,7 @@ def _counts(table: Table, aggregates: Mapping[str, IntegerScalar]) -> dict[str, 
 
 def _values(table: Table, column: Column, place: str | Path, texts: bool) -> Values:
     """A column of the contract as its kind, whatever near type it was read as."""
-    wanted = _TYPES[column.kind]
+    wanted = TYPES[column.kind]
     if column.name not in table.columns:
         if column.required:
             hint = nearest(column.name, table.columns)
@@ -148,8 +148,8 @@ def _misread(
 ) -> Iterator[tuple[str, BooleanColumn, str]]:
     """The texts that their kind cannot be read from."""
     for column in expected.values():
-        if column.kind in _WRITTEN and _written(column.name) in rows.columns:
-            pattern, words = _WRITTEN[column.kind]
+        if column.kind in WRITTEN and _written(column.name) in rows.columns:
+            pattern, words = WRITTEN[column.kind]
             text = rows[_written(column.name)]
             unread = text.notnull() & (~text.re_search(pattern) | rows[column.name].isnull())
             yield column.name, unread, words

@@ -17,11 +17,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pacte_eval.definitions.cohort import ObjectiveCode
+from pacte_eval.definitions.cohort import (
+    AxisCode,
+    CategoryCode,
+    DiplomaCode,
+    FunderCode,
+    ObjectiveCode,
+)
 from pacte_eval.definitions.vocabulary import FUNDERS, LEVELS, OBJECTIVES
-
-Diploma = Literal["aucun", "cap_bep", "bac", "bac_2", "bac_3_plus"]
-Category = Literal["A", "B", "C", "D", "E"]
 
 COMMUNE = r"\d[\dAB]\d{3}"
 ZONE = r"\d{4}"
@@ -48,7 +51,7 @@ class Registration(BaseModel):
     end: date | None = Field(
         description="Dernier jour de l'épisode\u202f; vide tant qu'il est ouvert"
     )
-    category: Category = Field(
+    category: CategoryCode = Field(
         description="Catégorie d'inscription",
         json_schema_extra={
             "codes": {
@@ -62,7 +65,7 @@ class Registration(BaseModel):
     )
     sex: Literal["F", "M"] | None = Field(description="Sexe")
     birth_month: date | None = Field(description="Premier jour du mois de naissance")
-    diploma: Diploma | None = Field(description="Diplôme le plus élevé obtenu")
+    diploma: DiplomaCode | None = Field(description="Diplôme le plus élevé obtenu")
     nationality: Literal["francaise", "ue", "hors_ue"] | None = Field(description="Nationalité")
     marital_status: Literal["celibataire", "marie", "divorce", "veuf"] | None = Field(
         description="Situation matrimoniale"
@@ -136,17 +139,17 @@ class Training(BaseModel):
         description="Objectif de la formation", json_schema_extra={"codes": {**OBJECTIVES}}
     )
     scheme: str | None = Field(description="Dispositif, tel que la source le nomme")
-    funder: (
-        Literal["region", "etat", "pole_emploi", "opco", "agefiph", "beneficiaire", "autre"] | None
-    ) = Field(description="Financeur principal", json_schema_extra={"codes": {**FUNDERS}})
+    funder: FunderCode | None = Field(
+        description="Financeur principal", json_schema_extra={"codes": {**FUNDERS}}
+    )
     minutes: int | None = Field(
         description="Durée prévue", ge=0, json_schema_extra={"unit": "minutes"}
     )
     formacode: str | None = Field(
         description="Domaine de la formation, en Formacode", pattern=r"\d{5}"
     )
-    level_prepared: Diploma | None = Field(description="Niveau de la certification préparée")
-    axis: Literal["1", "2"] | None = Field(
+    level_prepared: DiplomaCode | None = Field(description="Niveau de la certification préparée")
+    axis: AxisCode | None = Field(
         description="Axe du Pacte qui finance l'entrée\u202f; vide hors du Pacte",
         json_schema_extra={
             "codes": {

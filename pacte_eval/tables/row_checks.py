@@ -14,6 +14,7 @@ import ibis
 import ibis.expr.datatypes as dt
 from ibis.expr.types import BooleanColumn, DateColumn, IntegerColumn, Table, Value
 
+from pacte_eval.tables.checks import TYPES, WRITTEN
 from pacte_eval.tables.contract import Column, columns
 
 DAY = {
@@ -35,12 +36,6 @@ _TYPES: dict[str, type[dt.DataType]] = {
     "date": dt.Date,
 }
 _WHOLE_ROW = {"person": "unlinked", "end": "open"}
-_READ_AS = {"text": "string", "integer": "int64", "boolean": "boolean", "date": "date"}
-_WRITTEN = {
-    "integer": r"^[+-]?\d+$",
-    "boolean": r"^(true|false|TRUE|FALSE|True|False|0|1)$",
-    "date": r"^\d{4}-\d\d-\d\d$",
-}
 
 
 @dataclass(frozen=True)
@@ -94,15 +89,15 @@ def contract_shaped(table: Table, name: str, texts: bool = False) -> Table:
     shaped = {column.name: _as_its_kind(table, column, texts) for column in expected}
     if texts:
         for column in expected:
-            if column.kind in _WRITTEN and column.name in table.columns:
+            if column.kind in WRITTEN and column.name in table.columns:
                 text = table[column.name]
-                unread = ~text.re_search(_WRITTEN[column.kind]) | shaped[column.name].isnull()
+                unread = ~text.re_search(WRITTEN[column.kind][0]) | shaped[column.name].isnull()
                 shaped[MISREAD + column.name] = text.notnull() & unread
     return table.select(**shaped)
 
 
 def _as_its_kind(table: Table, column: Column, texts: bool) -> Value:
-    kind = _READ_AS[column.kind]
+    kind = TYPES[column.kind]
     if column.name not in table.columns:
         return ibis.null(kind)
     values = table[column.name]
