@@ -29,6 +29,7 @@ BLOCK = 100_000
 def ours(folder: Path, memory: str, scratch: Path) -> None:
     """Open the source, build the cohort, take the mean of every outcome by month and arm."""
     from pacte_eval.cohorts import build_cohort
+    from pacte_eval.cohorts.memory import memory_needed
     from pacte_eval.definitions.cohort import CohortDefinition
     from pacte_eval.definitions.machine import Machine
     from pacte_eval.definitions.reading import read_definition
@@ -39,7 +40,8 @@ def ours(folder: Path, memory: str, scratch: Path) -> None:
     told = Told()
     source = open_source(folder, machine=machine)
     told("opened and checked")
-    cohort = build_cohort(definition, source, machine=machine)
+    needed = memory_needed(definition, source)
+    cohort = build_cohort(definition, source, spill=needed.spill(machine))
     told(f"built: {cohort}")
     arms = {arm: (cohort.units["arm"] == arm).to_numpy() for arm in cohort.arm_labels}
     for name in cohort.outcomes:

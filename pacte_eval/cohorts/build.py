@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,6 @@ from pacte_eval.cohorts.eligibility import (
 )
 from pacte_eval.cohorts.eve import BAND_LABELS, NEVER, Eve
 from pacte_eval.cohorts.lives import read_lives
-from pacte_eval.cohorts.memory import memory_needed
 from pacte_eval.cohorts.outcomes import outcome_makers, refuse_unmeasured
 from pacte_eval.cohorts.publics import membership, not_measured, not_measured_in_french
 from pacte_eval.cohorts.register import NONE, Register, read_register
@@ -43,7 +43,6 @@ from pacte_eval.cohorts.shelf import Shelf
 from pacte_eval.definitions.cells import Group, PublicDefinition, Territory, read_territories
 from pacte_eval.definitions.cohort import CohortDefinition, ControlArm, LivesIn, Rule, flattened
 from pacte_eval.definitions.errors import InputError, nearest
-from pacte_eval.definitions.machine import Machine
 from pacte_eval.definitions.months import month_code
 from pacte_eval.definitions.prose import arm_in_french, rule_in_french, warnings_in_french
 from pacte_eval.definitions.vocabulary import OUTCOMES
@@ -65,7 +64,7 @@ def build_cohort(
     publics: Sequence[PublicDefinition] = (),
     progress: Progress = lambda _: None,
     territories: Sequence[Territory] = (),
-    machine: Machine | None = None,
+    spill: Path | None = None,
 ) -> Cohort:
     """Build a cohort.
 
@@ -77,9 +76,8 @@ def build_cohort(
         Those to flag on every unit; the rules of the definition may name them.
     progress : callable
         Told each step in a few words.
-    machine : Machine, optional
-        Where the memory that it allows is less than the cohort needs, large arrays go to files in
-        its folder for what spills; by default everything stays in memory.
+    spill : Path, optional
+        Folder where large arrays go to files; by default everything stays in memory.
 
     Raises
     ------
@@ -88,8 +86,7 @@ def build_cohort(
         that is unknown or that the source does not measure.
     """
     built = _Build(definition, source, publics, territories, progress)
-    spills = machine is not None and memory_needed(definition, source).total > machine.memory
-    return built.cohort(Shelf.on_disk(machine.spill) if machine and spills else Shelf())
+    return built.cohort(Shelf() if spill is None else Shelf.on_disk(spill))
 
 
 def trace(

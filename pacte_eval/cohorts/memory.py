@@ -7,6 +7,7 @@ what the engine needs besides, it spills to disk.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pacte_eval.cohorts.covariates import history_windows
 from pacte_eval.cohorts.eligibility import observed_months
@@ -67,6 +68,10 @@ class Memory:
             f"{_gb(self.calendar + self.outcome)}), {_gb(machine.memory)} allowed"
             + (": contracts will spill to disk" if self.total > machine.memory else "")
         )
+
+    def spill(self, machine: Machine) -> Path | None:
+        """Where arrays go that the machine's memory does not hold; None where it holds all."""
+        return machine.spill if self.total > machine.memory else None
 
     def refuse_beyond(self, machine: Machine) -> None:
         """Refuse what the machine does not allow.

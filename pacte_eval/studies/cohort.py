@@ -48,12 +48,17 @@ def show_cohort(
     InputError
         For any mistake in the definition or the tables, or if the machine has too little memory.
     """
-    definition, opened = _opened(project, identifier, source, progress)
-    publics = list(project.publics().values())
-    territories = list(project.territories().values())
-    machine = read_machine(project.root)
-    cohort = build_cohort(definition, opened, publics, progress, territories, machine)
-    read_back = cohort_in_french(definition, project.publics(), project.territories())
+    definition, opened, spill = _opened(project, identifier, source, progress)
+    publics, territories = project.publics(), project.territories()
+    cohort = build_cohort(
+        definition,
+        opened,
+        list(publics.values()),
+        progress,
+        list(territories.values()),
+        spill,
+    )
+    read_back = cohort_in_french(definition, publics, territories)
     lines = [definition.label, *(["Données synthétiques"] * (opened.nature == "synthetic")), ""]
     lines += [*(f"- {line}" for line in read_back), ""]
     lines += _flow_chart(cohort)
@@ -81,7 +86,7 @@ def explain_person(
     InputError
         As `show_cohort` does, or if the person is in no table.
     """
-    definition, opened = _opened(project, identifier, source, progress)
+    definition, opened, _ = _opened(project, identifier, source, progress)
     publics, territories = project.publics(), project.territories()
     traced = trace(
         definition,
@@ -132,7 +137,7 @@ def named_source(project: Project, source: Path | None, reader: str) -> Path:
 
 def _opened(
     project: Project, identifier: str, source: Path | None, progress: Progress
-) -> tuple[CohortDefinition, Source]:
+) -> tuple[CohortDefinition, Source, Path | None]:
     definition = project.cohort(identifier)
     check_names(project, definition)
     machine = read_machine(project.root)
@@ -140,7 +145,7 @@ def _opened(
     needed = memory_needed(definition, opened)
     progress(needed.sentence(machine))
     needed.refuse_beyond(machine)
-    return definition, opened
+    return definition, opened, needed.spill(machine)
 
 
 def check_names(project: Project, definition: CohortDefinition) -> None:

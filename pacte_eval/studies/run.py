@@ -199,13 +199,19 @@ def _read_tables(
     folder = named_source(project, source, f"study '{study.id}'")
     _refuse_confidential(read_description(folder).nature, str(folder / "source.yml"))
     opened = open_source(folder, progress, machine)
-    memory_needed(definition, opened).refuse_beyond(machine)
+    needed = memory_needed(definition, opened)
+    needed.refuse_beyond(machine)
     texts = {"cohort.yml": f"cohorts/{cohort}.yml"} | {
         f"public-{public.id}.yml": f"cohorts/publics/{public.id}.yml" for public in publics
     }
     return Data(
         cohort=build_cohort(
-            definition, opened, publics, progress, list(territories.values()), machine
+            definition,
+            opened,
+            publics,
+            progress,
+            list(territories.values()),
+            needed.spill(machine),
         ),
         nature=opened.nature,
         folder_name=folder.resolve().name,

@@ -62,7 +62,11 @@ def test_what_cannot_spill_is_refused_beyond_what_is_allowed() -> None:
 def test_a_cohort_that_spills_is_the_same(source: Source, tmp_path: Path) -> None:
     definition = Project(shipped_library()).cohort("entrants-2019")
     kept = build_cohort(definition, source)
-    spilled = build_cohort(definition, source, machine=machine("300MB", tmp_path / "spill"))
+    spilled = build_cohort(
+        definition,
+        source,
+        spill=memory_needed(definition, source).spill(machine("300MB", tmp_path / "spill")),
+    )
     assert list((tmp_path / "spill").rglob("*.npy"))
     pd.testing.assert_frame_equal(kept.units, spilled.units)
     pd.testing.assert_frame_equal(kept.covariates, spilled.covariates)
