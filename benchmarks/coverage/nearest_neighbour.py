@@ -189,7 +189,7 @@ def run(case: Case, replications: int) -> pd.DataFrame:
     for _ in range(replications):
         comparison, outcome, effect = case.draw(random)
         design = case.design.fit(comparison)
-        supported = float(effect[design.sets.target].mean())
+        supported = float(effect[comparison.treated & (design.weights > 0)].mean())
         for name, options in case.errors.items():
             row = estimate(design, outcome, **options).table.iloc[0]
             found[name].append((row["estimate"], row["se"], supported))

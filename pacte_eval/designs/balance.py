@@ -3,32 +3,21 @@ the same unit: the standard deviation of the treated arm before matching."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from pacte_eval.designs.neighbours import NeighbourSets
 from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor
 
+if TYPE_CHECKING:
+    from pacte_eval.designs.design import Design
 
-def balance_table(
-    comparison: Comparison,
-    score: np.ndarray,
-    weights: np.ndarray,
-    sets: NeighbourSets,
-) -> pd.DataFrame:
+
+def balance_table(design: Design) -> pd.DataFrame:
     """One row for the score, each numeric covariate and each level of a factor.
-
-    Parameters
-    ----------
-    comparison : Comparison
-    score : float array, shape (n,)
-    weights : float array, shape (n,)
-        Weights after matching, 0 for units left out.
-    sets : NeighbourSets
-        Matched controls of each treated unit kept.
 
     Returns
     -------
@@ -45,12 +34,12 @@ def balance_table(
     section 4) to the covariate in the place of an outcome, control weights being summed by
     person: it is zero for a covariate matched exactly.
     """
+    comparison, weights = design.comparison, design.weights
     treated = comparison.treated
     before = comparison.weights
-    share = weights[sets.target] / weights[sets.target].sum()
-    reuse = _reuse(comparison, weights, sets)
+    variance = _gap_variance(design)
     rows = []
-    for covariate, level, values in _columns(comparison, score):
+    for covariate, level, values in _columns(comparison, design.score):
         binary = bool(((values == 0) | (values == 1)).all())
         means, variances = {}, {}
         for moment, weight in (("before", before), ("after", weights)):
@@ -59,7 +48,7 @@ def balance_table(
                     values[member], weight[member], binary
                 )
         deviation = np.sqrt(variances["treated", "before"])
-        error = np.sqrt(_variance_of_gap(values, share, sets, reuse))
+        error = np.sqrt(variance(values))
         ratio = {
             moment: np.nan
             if binary
@@ -87,8 +76,11 @@ def balance_table(
     return pd.DataFrame(rows)
 
 
-def _columns(comparison: Comparison, score: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
-    yield "score", "", score
+def _columns(
+    comparison: Comparison, score: np.ndarray | None
+) -> Iterator[tuple[str, str, np.ndarray]]:
+    if score is not None:
+        yield "score", "", score
     for name in comparison.covariates.columns:
         column = comparison.covariates[name]
         if is_factor(column):
@@ -117,31 +109,46 @@ def _ratio(numerator: float, denominator: float) -> float:
     return float(np.divide(numerator, denominator)) if denominator else float(numerator * np.inf)
 
 
-def _reuse(comparison: Comparison, weights: np.ndarray, sets: NeighbourSets) -> float:
-    """Σ K² by person less Σ of squared shares, both over the squared weight of the treated."""
-    control = ~comparison.treated
-    person = pd.factorize(comparison.cluster[control])[0]
-    by_person = np.bincount(person, weights[control])
-    own = weights[sets.target]
-    return float((by_person @ by_person - (own**2 / sets.size).sum()) / own.sum() ** 2)
+def _gap_variance(design: Design) -> Callable[[np.ndarray], float]:
+    """Variance of the mean gap of a covariate between the arms after the design."""
+    if design.matches is None:
+        return lambda values: _weighted_variance(design, values)
+    matches, weights = design.matches, design.comparison.weights
+    own = weights[matches.target]
+    mass = matches.mass
+    share = own / own.sum()
+    control = ~design.comparison.treated
+    person = pd.factorize(design.comparison.cluster[control])[0]
+    by_person = np.bincount(person, design.weights[control])
+    once = matches.spread_squares(((own / mass) ** 2)[:, np.newaxis]).sum()
+    reuse = float((by_person @ by_person - once) / own.sum() ** 2)
+
+    def variance(values: np.ndarray) -> float:
+        centred = values - values.mean()
+        both = matches.total(np.column_stack([centred, centred**2])) / mass[:, np.newaxis]
+        mean, square = both.T
+        target = centred[matches.target]
+        gap = share @ (target - mean)
+        squares = np.maximum((target - gap) ** 2 - 2 * (target - gap) * mean + square, 0.0)
+        half = 0.5 * float(share @ squares)
+        return float(share**2 @ (target - mean - gap) ** 2) + half * reuse
+
+    return variance
 
 
-def _variance_of_gap(
-    values: np.ndarray, share: np.ndarray, sets: NeighbourSets, reuse: float
-) -> float:
-    """Variance of the mean treated–control gap of a covariate, by its matched pairs."""
-    size = sets.size
-    centred = values - values.mean()
-    both = np.column_stack([centred, centred**2])
-    total = (sets.sets @ both)[sets.of]
-    if sets.own is not None:
-        total -= sets.own @ both
-    mean, square = (total / size[:, np.newaxis]).T
-    own = centred[sets.target]
-    gap = share @ (own - mean)
-    squared_gaps = np.maximum((own - gap) ** 2 - 2 * (own - gap) * mean + square, 0.0)
-    half = 0.5 * float(share @ squared_gaps)
-    return float(share**2 @ (own - mean - gap) ** 2) + half * reuse
+def _weighted_variance(design: Design, values: np.ndarray) -> float:
+    """Variance of the difference of weighted means, weights estimated where a model says so."""
+    treated, weights = design.comparison.treated, design.weights
+    contributions = np.zeros(len(values))
+    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
+        mass = weights[arm].sum()
+        contributions[arm] = sign * (values[arm] - weights[arm] @ values[arm] / mass) / mass
+    residual = contributions[:, np.newaxis]
+    contributions = contributions * weights
+    if design.weight_model is not None:
+        contributions = contributions + design.weight_model.influence(residual)[:, 0]
+    by_person = np.bincount(pd.factorize(design.comparison.cluster)[0], contributions)
+    return float(by_person @ by_person)
 
 
 def _kolmogorov(values: np.ndarray, treated: np.ndarray, weight: np.ndarray, binary: bool) -> float:

@@ -2,68 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.balance import balance_table
-from pacte_eval.designs.logit import FittedLogit
-from pacte_eval.designs.neighbours import NeighbourSets, Space
+from pacte_eval.designs.scored import FittedScore
+from pacte_eval.designs.sets import LARGEST_TABLE, Matches
+from pacte_eval.designs.spaces import Space
 from pacte_eval.frames import Comparison
+
+Estimand = Literal["ATT", "ATC", "ATE", "ATO"]
+Kind = Literal["neighbours", "pairs", "sets", "kernel", "weights"]
+
+KEPT = "apparié"
+WEIGHTED = "pondéré"
+UNUSED = "témoin non utilisé"
+NO_CONTROL = "aucun témoin dans la cellule exacte"
+TOO_FAR = "aucun témoin à distance du caliper"
+
+
+class WeightModel(Protocol):
+    """How weights depend on what was estimated to make them."""
+
+    def influence(self, residual: np.ndarray) -> np.ndarray:
+        """Contributions of the estimated parameters to Σ residual(i) weight(i): shape (n, t).
+
+        Parameters
+        ----------
+        residual : float array, shape (n, t)
+            Derivative of an estimate by the weight of each unit.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """A comparison with the matched controls of each treated unit.
+    """A comparison with its matched sets or weights.
 
     Attributes
     ----------
     comparison : Comparison
     weights : float array, shape (n,)
-        A supported treated unit's sampling weight (1 by default), 0 if it was trimmed; for a
-        control, the sum of its shares in the sets it belongs to.
-    score : float array, shape (n,)
+        What each unit weighs in the mean of its arm, 0 if it is trimmed or not used. The effect of
+        the design is the difference of weighted means. A matched treated unit has its sampling
+        weight (1 by default); a control, the sum of its shares in the sets it belongs to.
     support : DataFrame
-        One row per treated unit: ``unit``, ``kept``, ``reason`` (in French, for reports).
+        One row per unit: ``unit``, ``treated``, ``kept``, ``reason`` (categorical, in French).
     settings : mapping
-        What the design was made with, in words and numbers.
-    sets : NeighbourSets
-        Controls matched with each supported treated unit, in equal shares.
-    space : Space
-        Score, exact cell and person by which neighbours are found.
-    model : FittedLogit or None
-        The logit behind the score, when it was estimated here.
+        What the design was made with, in words and numbers; ``design`` is its name.
+    kind : str
+        ``"neighbours"`` (with replacement), ``"pairs"`` (without), ``"sets"`` (subclasses and
+        cells), ``"kernel"`` or ``"weights"``: which inference applies.
+    estimand : str
+        ``"ATT"``, ``"ATC"``, ``"ATE"`` or ``"ATO"`` (overlap).
+    score : float array, shape (n,), or None
+    matches : Matches or None
+        Comparison units of each target; None for weighting.
+    space : Space or None
+        The distance by which neighbours are found.
+    model : FittedScore or None
+        The score, when it was estimated here.
+    weight_model : WeightModel or None
+        How estimated weights depend on their parameters; None where weights are taken as given.
     """
 
     comparison: Comparison
     weights: np.ndarray
-    score: np.ndarray
     support: pd.DataFrame
     settings: Mapping[str, object]
-    sets: NeighbourSets = field(repr=False)
-    space: Space = field(repr=False)
-    model: FittedLogit | None = field(repr=False, default=None)
+    kind: Kind
+    estimand: Estimand = "ATT"
+    score: np.ndarray | None = None
+    matches: Matches | None = field(repr=False, default=None)
+    space: Space | None = field(repr=False, default=None)
+    model: FittedScore | None = field(repr=False, default=None)
+    weight_model: WeightModel | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
-        self.weights.setflags(write=False)
-        self.score.setflags(write=False)
+        for array in (self.weights, self.score):
+            if array is not None:
+                array.setflags(write=False)
+
+    @property
+    def target_arm(self) -> np.ndarray:
+        """The units whose mean effect is estimated, before trimming: bool array, shape (n,)."""
+        treated = self.comparison.treated
+        return {"ATT": treated, "ATC": ~treated}.get(self.estimand, np.ones_like(treated))
 
     @property
     def supported_share(self) -> float:
-        """Share of the treated (by sampling weight) who have a control."""
-        weights = self.comparison.weights[self.comparison.treated]
-        return float(weights[self.support["kept"].to_numpy()].sum() / weights.sum())
+        """Share of the target population (by sampling weight) that the design keeps."""
+        target = self.target_arm
+        weights = self.comparison.weights[target]
+        return float(weights[self.weights[target] != 0].sum() / weights.sum())
 
     @property
     def n_treated(self) -> int:
-        """Treated units with a control."""
-        return len(self.sets.target)
+        """Treated units that weigh something."""
+        return int(np.count_nonzero(self.weights[self.comparison.treated]))
 
     @property
     def n_control(self) -> int:
-        """Controls used at least once."""
+        """Controls that weigh something."""
         return int(np.count_nonzero(self.weights[~self.comparison.treated]))
 
     def effective_sample_size(self) -> float:
@@ -72,25 +117,40 @@ class Design:
         return float(weights.sum() ** 2 / (weights @ weights))
 
     def pairs(self) -> pd.DataFrame:
-        """Every treated unit with each of its controls.
+        """Every target with each of its comparison units.
 
         Returns
         -------
         DataFrame
-            ``treated`` and ``control`` (units), ``distance`` on the score, ``weight`` (the
-            control's share times the treated unit's weight).
+            ``treated`` and ``control`` (units), ``distance`` (where the design has one),
+            ``weight`` (the share of the comparison unit times the weight of the target).
+
+        Raises
+        ------
+        InputError
+            If the design weights rather than matches, or has over fifty million pairs.
         """
-        members = self.sets.each()
+        if self.matches is None:
+            raise InputError(f"a design of {self.settings['design']} has weights, not pairs")
+        count = int(self.matches.size.sum())
+        if count > LARGEST_TABLE:
+            raise InputError(
+                f"{count:,} pairs would not fit a table of {LARGEST_TABLE:,} rows: use weights"
+            )
+        members = self.matches.each()
         size = np.diff(members.indptr)
-        treated, control = np.repeat(self.sets.target, size), members.indices
-        return pd.DataFrame(
-            {
-                "treated": self.comparison.unit[treated],
-                "control": self.comparison.unit[control],
-                "distance": np.abs(self.score[treated] - self.score[control]),
-                "weight": self.weights[treated] / np.repeat(size, size),
-            }
-        )
+        target, source = np.repeat(self.matches.target, size), members.indices
+        treated = self.comparison.treated[target]
+        columns = {
+            "treated": self.comparison.unit[np.where(treated, target, source)],
+            "control": self.comparison.unit[np.where(treated, source, target)],
+            "weight": members.data
+            * np.repeat(self.comparison.weights[self.matches.target] / self.matches.mass, size),
+        }
+        table = pd.DataFrame(columns)
+        if self.space is not None:
+            table.insert(2, "distance", self.space.distance(target, source))
+        return table
 
     def balance(self) -> pd.DataFrame:
         """Balance of the score and of each covariate or level, before and after.
@@ -98,7 +158,7 @@ class Design:
         Columns are those of `pacte_eval.designs.balance.balance_table`; the denominator of
         standardised differences is ``sd_treated``.
         """
-        return balance_table(self.comparison, self.score, self.weights, self.sets)
+        return balance_table(self)
 
     def overlap(self, bins: int = 20) -> pd.DataFrame:
         """Counts of the score by arm in bins of equal width.
@@ -108,6 +168,8 @@ class Design:
         DataFrame
             ``low``, ``high``, ``treated``, ``control``, ``supported`` (treated kept).
         """
+        if self.score is None:
+            raise InputError(f"a design of {self.settings['design']} has no score to draw")
         edges = np.histogram_bin_edges(self.score, bins=bins)
         treated = self.comparison.treated
         return pd.DataFrame(
@@ -116,7 +178,7 @@ class Design:
                 "high": edges[1:],
                 "treated": np.histogram(self.score[treated], edges)[0],
                 "control": np.histogram(self.score[~treated], edges)[0],
-                "supported": np.histogram(self.score[self.sets.target], edges)[0],
+                "supported": np.histogram(self.score[treated & (self.weights != 0)], edges)[0],
             }
         )
 
@@ -152,3 +214,57 @@ class Design:
             f"Design({self.settings['design']}: {self.n_treated:,} of "
             f"{int(self.comparison.treated.sum()):,} treated, {self.n_control:,} controls used)"
         )
+
+
+def matched_weights(
+    comparison: Comparison, matches: Matches, estimand: Estimand = "ATT"
+) -> np.ndarray:
+    """Weight of each unit in the mean of its arm: float array, shape (n,).
+
+    A target brings its sampling weight, a comparison unit the sum of its shares in the sets of its
+    targets; under ATE a unit is both.
+    """
+    own = comparison.weights[matches.target]
+    share = own / matches.mass
+    weights = matches.spread(share[:, np.newaxis])[:, 0]
+    weights[np.abs(weights) < 1e-12 * np.abs(share).min(initial=np.inf)] = 0.0
+    weights[matches.target] += own
+    return weights
+
+
+def support_table(
+    comparison: Comparison,
+    kept: np.ndarray,
+    reasons: Sequence[tuple[np.ndarray, str]],
+    *,
+    word: str = KEPT,
+) -> pd.DataFrame:
+    """The record of who is kept and why the others are not.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    kept : bool array, shape (n,)
+    reasons : sequence of (bool array of shape (n,), str)
+        The first that holds is the reason of a unit not kept; `UNUSED` where none does.
+    word : str
+        Reason of those kept.
+
+    Returns
+    -------
+    DataFrame
+        ``unit``, ``treated``, ``kept``, ``reason``.
+    """
+    texts = list(dict.fromkeys([word, UNUSED, *(text for _, text in reasons)]))
+    code = np.full(len(kept), texts.index(UNUSED), dtype=np.int8)
+    for mask, text in reversed(reasons):
+        code[mask] = texts.index(text)
+    code[kept] = texts.index(word)
+    return pd.DataFrame(
+        {
+            "unit": comparison.unit,
+            "treated": comparison.treated,
+            "kept": kept,
+            "reason": pd.Categorical.from_codes(code, pd.Index(texts)),
+        }
+    )

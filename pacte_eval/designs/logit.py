@@ -28,6 +28,8 @@ class FittedLogit:
     ----------
     scores : float array, shape (n,)
         Probabilities of treatment.
+    index : float array, shape (n,)
+        Log-odds.
     coefficients : pandas.Series
         One per column of the linear index, in units of the covariates.
     loglikelihood : float
@@ -35,13 +37,34 @@ class FittedLogit:
         Columns left out, with the reason.
     terms : Terms
         The columns of the linear index.
+    treated, weights : arrays, shape (n,)
+        What the score was fitted on.
     """
 
     scores: np.ndarray
+    index: np.ndarray
     coefficients: pd.Series
     loglikelihood: float
     dropped: dict[str, str]
     terms: Terms = field(repr=False)
+    treated: np.ndarray = field(repr=False)
+    weights: np.ndarray = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        return f"logit, {len(self.coefficients)} coefficients"
+
+    @property
+    def slope(self) -> np.ndarray:
+        return self.scores * (1 - self.scores)
+
+    def influence(self, direction: np.ndarray) -> np.ndarray:
+        """Contributions of the estimated coefficients to Σ direction(i) index(i): shape (n, t)."""
+        scale = np.maximum(np.abs(self.terms.matrix).max(axis=0), 1e-300)
+        matrix = self.terms.matrix / scale
+        information = matrix.T @ (matrix * (self.weights * self.slope)[:, None])
+        likelihood = matrix * (self.weights * (self.treated - self.scores))[:, None]
+        return np.asarray(likelihood @ np.linalg.solve(information, matrix.T @ direction))
 
 
 @dataclass(frozen=True)
@@ -110,10 +133,13 @@ def _newton(terms: Terms, treated: np.ndarray, weights: np.ndarray) -> FittedLog
     slopes[0] -= slopes[1:] @ centre[1:]
     return FittedLogit(
         scores=expit(index),
+        index=index,
         coefficients=pd.Series(slopes, index=list(terms.names)),
         loglikelihood=likelihood,
         dropped=terms.dropped,
         terms=terms,
+        treated=treated,
+        weights=weights,
     )
 
 

@@ -8,27 +8,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, counted, nearest
-from pacte_eval.designs.design import Design
-from pacte_eval.designs.logit import FittedLogit, Logit
-from pacte_eval.designs.neighbours import (
-    NeighbourSets,
-    Space,
-    nearest_exactly,
-    nearest_with_ties,
-    seeded_rank,
+from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.designs.cells import exact_cells
+from pacte_eval.designs.design import (
+    NO_CONTROL,
+    TOO_FAR,
+    Design,
+    matched_weights,
+    support_table,
 )
+from pacte_eval.designs.neighbours import nearest_exactly, nearest_with_ties, seeded_rank
+from pacte_eval.designs.scored import Score, Scored, Support, read_score
+from pacte_eval.designs.sets import MatchedSets
+from pacte_eval.designs.spaces import ScoreSpace
 from pacte_eval.frames import Comparison
-from pacte_eval.frames.columns import normalise
 
 Ties = Literal["average", "first", "sorted", "seeded"]
 _TIES: tuple[Ties, ...] = ("average", "first", "sorted", "seeded")
-
-KEPT = "apparié"
-NO_CONTROL = "aucun témoin dans la cellule exacte"
-TOO_FAR = "aucun témoin à distance du caliper"
 
 
 @dataclass(frozen=True)
@@ -56,6 +53,8 @@ class NearestNeighbour:
         differ by no more than this count as equal.
     seed : int, optional
         With ``ties="seeded"``.
+    support : MinMax, Crump or Quantile, optional
+        Rule of common support on the score, applied before matching.
 
     Notes
     -----
@@ -64,13 +63,14 @@ class NearestNeighbour:
     shares; with none it is trimmed, and stays in ``design.support`` with the reason.
     """
 
-    score: str | Logit | np.ndarray | pd.Series = "logit"
+    score: Score = "logit"
     neighbours: int = 1
     caliper: float | None = None
     exact: Sequence[str] = ()
     ties: Ties = "average"
     tie_tolerance: float = 0.0
     seed: int | None = None
+    support: Support | None = None
 
     def fit(self, comparison: Comparison) -> Design:
         """Match the treated units of a comparison.
@@ -78,43 +78,44 @@ class NearestNeighbour:
         Raises
         ------
         InputError
-            If a setting is out of range, unknown, or made meaningless by another; if sampling
-            weights vary inside an exact cell; if the score cannot be fitted; if no treated unit
-            has a control.
+            If a setting is out of range, unknown, or made meaningless by another; if the score
+            cannot be fitted; if no treated unit has a control.
         """
         self._check()
-        cell = _cells(comparison, self.exact)
-        _check_weights(comparison, cell, self.exact)
-        model = self._model(comparison)
-        score = model.scores if model else _given(self.score, comparison)
-        space = Space.of(score, cell, comparison.cluster)
+        cell = exact_cells(comparison, self.exact)
+        scored = read_score(self.score, self.support, comparison)
+        space = ScoreSpace.of(scored.values, cell, comparison.cluster)
         deviation = float(np.std(space.score, ddof=1))
-        found = self._search(comparison, space, deviation)
-
-        kept = found.size > 0
-        if not kept.any():
+        found = self._search(comparison, space, scored.kept, deviation)
+        served = found.size > 0
+        if not served.any():
             raise InputError(
-                f"none of {len(kept)} treated units has a control: widen the caliper or name fewer "
-                "exact variables"
+                f"none of {int(comparison.treated.sum())} treated units has a control: widen the "
+                "caliper or name fewer exact variables"
             )
-        sets = found.take(kept)
-        weights = np.zeros(len(comparison))
-        shares = comparison.weights[sets.target] / sets.size
-        weights += sets.sets.T @ np.bincount(sets.of, shares)
-        if sets.own is not None:
-            weights -= sets.own.T @ shares
-            weights[np.abs(weights) < 1e-12 * shares.min()] = 0.0
-        weights[sets.target] = comparison.weights[sets.target]
+        matches = found.take(served).weighted(comparison.weights)
+        weights = matched_weights(comparison, matches)
+        reasons = [(~scored.kept, scored.reason), *self._unserved(comparison, cell, scored.kept)]
         return Design(
             comparison=comparison,
             weights=weights,
-            score=score.copy(),
-            support=_support(comparison, space, found.target, kept, self.caliper is not None),
-            settings=self._settings(deviation, model),
-            sets=sets,
+            support=support_table(comparison, weights > 0, reasons),
+            settings=self._settings(deviation, scored),
+            kind="neighbours",
+            score=scored.values,
+            matches=matches,
             space=space,
-            model=model,
+            model=scored.model,
         )
+
+    def _unserved(
+        self, comparison: Comparison, cell: np.ndarray, kept: np.ndarray
+    ) -> list[tuple[np.ndarray, str]]:
+        """Why a treated unit has no control: nobody in its cell, or nobody near enough."""
+        served = np.zeros(cell.max() + 1, dtype=bool)
+        served[cell[~comparison.treated & kept]] = True
+        near = served[cell] & (self.caliper is not None)
+        return [(comparison.treated & near, TOO_FAR), (comparison.treated, NO_CONTROL)]
 
     def _check(self) -> None:
         if self.ties not in _TIES:
@@ -134,27 +135,18 @@ class NearestNeighbour:
             raise InputError("ties='seeded' needs a seed: give seed=")
         if self.ties != "seeded" and self.seed is not None:
             raise InputError(f"seed={self.seed} is meaningless with ties='{self.ties}'")
-        if isinstance(self.exact, str):
-            raise InputError(f"exact='{self.exact}' must be a list of names: ['{self.exact}']")
 
-    def _model(self, comparison: Comparison) -> FittedLogit | None:
-        if isinstance(self.score, Logit):
-            return self.score.fit(comparison)
-        if isinstance(self.score, str):
-            if self.score != "logit":
-                raise InputError(
-                    f"score='{self.score}' is unknown: {nearest(self.score, ['logit'])}"
-                )
-            return Logit().fit(comparison)
-        return None
-
-    def _search(self, comparison: Comparison, space: Space, deviation: float) -> NeighbourSets:
-        targets = np.flatnonzero(comparison.treated)
-        sources = np.flatnonzero(~comparison.treated)
+    def _search(
+        self, comparison: Comparison, space: ScoreSpace, kept: np.ndarray, deviation: float
+    ) -> MatchedSets:
+        targets = np.flatnonzero(comparison.treated & kept)
+        sources = np.flatnonzero(~comparison.treated & kept)
         caliper = np.inf if self.caliper is None else self.caliper * deviation
         if self.ties == "average":
             return nearest_with_ties(
-                space,
+                space.score,
+                space.cell,
+                space.person,
                 targets,
                 sources,
                 self.neighbours,
@@ -166,12 +158,21 @@ class NearestNeighbour:
             "seeded": lambda: seeded_rank(comparison.unit, int(self.seed or 0)),
             "sorted": lambda: None,
         }[self.ties]()
-        return nearest_exactly(space, targets, sources, self.neighbours, caliper=caliper, rank=rank)
+        return nearest_exactly(
+            space.score,
+            space.cell,
+            space.person,
+            targets,
+            sources,
+            self.neighbours,
+            caliper=caliper,
+            rank=rank,
+        )
 
-    def _settings(self, deviation: float, model: FittedLogit | None) -> dict[str, object]:
+    def _settings(self, deviation: float, scored: Scored) -> dict[str, object]:
         settings: dict[str, object] = {
             "design": "NearestNeighbour",
-            "score": "given" if model is None else f"logit, {len(model.coefficients)} coefficients",
+            **scored.settings,
             "neighbours": self.neighbours,
             "replacement": True,
             "caliper": "none"
@@ -184,72 +185,4 @@ class NearestNeighbour:
             settings["tie_tolerance"] = self.tie_tolerance
         if self.seed is not None:
             settings["seed"] = self.seed
-        if model is not None and model.dropped:
-            settings["dropped"] = "; ".join(
-                f"{name} ({why})" for name, why in model.dropped.items()
-            )
         return settings
-
-
-def _given(score: object, comparison: Comparison) -> np.ndarray:
-    if isinstance(score, pd.Series) and score.index.sort_values().equals(
-        comparison.unit.sort_values()
-    ):
-        score = score.reindex(comparison.unit)
-    values = np.asarray(score, dtype=np.float64)
-    if values.shape != (len(comparison),):
-        raise InputError(f"score has shape {values.shape}: it needs {len(comparison)} values")
-    wrong = int(np.count_nonzero(~np.isfinite(values)))
-    if wrong:
-        raise InputError(f"score has {counted(wrong, 'value')} missing or infinite")
-    return values
-
-
-def _cells(comparison: Comparison, names: Sequence[str]) -> np.ndarray:
-    """Codes of the crossing of exact variables, from 0."""
-    codes = np.zeros(len(comparison), dtype=np.int64)
-    for name in names:
-        for frame in (comparison.strata, comparison.covariates, comparison.cells):
-            if name in frame.columns:
-                values = normalise(frame[name], "exact variable")
-                break
-        else:
-            known = {
-                str(column)
-                for frame in (comparison.strata, comparison.covariates, comparison.cells)
-                for column in frame.columns
-            }
-            raise InputError(
-                f"exact '{name}' is no stratum, covariate or cell: {nearest(name, known)}"
-            )
-        level = pd.factorize(values)[0]
-        codes = pd.factorize(codes * (level.max() + 1) + level)[0].astype(np.int64)
-    return codes
-
-
-def _check_weights(comparison: Comparison, cell: np.ndarray, exact: Sequence[str]) -> None:
-    weights = pd.Series(comparison.weights).groupby([cell, comparison.treated])
-    spread = weights.max() / weights.min() - 1
-    wrong = int((spread > 1e-9).sum())
-    if wrong:
-        missing = [str(name) for name in comparison.strata.columns if name not in exact]
-        advice = f"add the strata to exact ({', '.join(missing)})" if missing else "split the cells"
-        raise InputError(
-            f"sampling weights vary inside {wrong} cells of an arm, where matching ignores them: "
-            f"{advice}"
-        )
-
-
-def _support(
-    comparison: Comparison,
-    space: Space,
-    target: np.ndarray,
-    kept: np.ndarray,
-    has_caliper: bool,
-) -> pd.DataFrame:
-    cell, control = space.cell, ~comparison.treated
-    served = np.zeros(cell.max() + 1, dtype=bool)
-    served[cell[control]] = True
-    too_far = served[cell[target]] & has_caliper
-    reason = np.where(kept, KEPT, np.where(too_far, TOO_FAR, NO_CONTROL))
-    return pd.DataFrame({"unit": comparison.unit[target], "kept": kept, "reason": reason})

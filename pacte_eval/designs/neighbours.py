@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from pacte_eval.designs.partial_sort import partial_sort
+from pacte_eval.designs.sets import MatchedSets
 
 TIE_DIGITS = 12
 _SLACK = 2.0 * 10.0 ** (1 - TIE_DIGITS)
@@ -22,69 +23,12 @@ _BLOCK_CELLS = 4_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class NeighbourSets:
-    """The neighbours of some target units, all of a set weighing the same.
-
-    Attributes
-    ----------
-    target : int array, shape (m,)
-        Row of each target in the comparison.
-    of : int array, shape (m,)
-        Number of the set of each target.
-    sets : sparse matrix, shape (number of sets, n)
-        One where a unit belongs to a set.
-    own : sparse matrix, shape (m, n), or None
-        One for members of its set that are not a target's neighbours: units of its own person.
-    """
-
-    target: np.ndarray
-    of: np.ndarray
-    sets: sparse.csr_matrix
-    own: sparse.csr_matrix | None = None
-
-    @property
-    def size(self) -> np.ndarray:
-        """Neighbours of each target: int array, shape (m,)."""
-        size = np.diff(self.sets.indptr)[self.of]
-        return size if self.own is None else size - np.diff(self.own.indptr)
-
-    def take(self, kept: np.ndarray) -> NeighbourSets:
-        """The sets of the targets where `kept` (bool array, shape (m,)) is true."""
-        used, of = np.unique(self.of[kept], return_inverse=True)
-        own = None if self.own is None else self.own[kept]
-        return NeighbourSets(self.target[kept], of, self.sets[used], own)
-
-    def each(self) -> sparse.csr_matrix:
-        """One row for each target, one where a unit is its neighbour: shape (m, n)."""
-        rows = self.sets[self.of]
-        if self.own is not None:
-            rows = rows - self.own
-            rows.eliminate_zeros()
-        return rows
-
-
-@dataclass(frozen=True, eq=False)
-class Space:
-    """Where neighbours are looked for.
-
-    Attributes
-    ----------
-    score : float array, shape (n,)
-        Rounded to 12 significant digits, so that equal scores are equal.
-    cell : int array, shape (n,)
-        Exact cell of each unit, from 0.
-    person : int array, shape (n,)
-        Units of one person are never neighbours.
-    """
+class _Line:
+    """Scores rounded to 12 significant digits, exact cells from 0, and persons: shape (n,) each."""
 
     score: np.ndarray
     cell: np.ndarray
     person: np.ndarray
-
-    @classmethod
-    def of(cls, score: np.ndarray, cell: np.ndarray, person: np.ndarray) -> Space:
-        """A space from raw scores, cell codes and persons."""
-        return cls(significant(score), cell, pd.factorize(person)[0])
 
 
 def significant(score: np.ndarray) -> np.ndarray:
@@ -96,19 +40,25 @@ def significant(score: np.ndarray) -> np.ndarray:
 
 
 def nearest_with_ties(
-    space: Space,
+    score: np.ndarray,
+    cell: np.ndarray,
+    person: np.ndarray,
     targets: np.ndarray,
     sources: np.ndarray,
     count: int,
     *,
     caliper: float = np.inf,
     tolerance: float = 0.0,
-) -> NeighbourSets:
+) -> MatchedSets:
     """All sources as near as the `count`-th nearest, ties included.
 
     Parameters
     ----------
-    space : Space
+    score : float array, shape (n,)
+        Rounded to 12 significant digits (`significant`).
+    cell : int array, shape (n,)
+        Exact cell of each unit, from 0.
+    person : int array, shape (n,)
     targets, sources : int arrays
         Rows of the units. A target is no neighbour of itself nor of its person's other rows.
     count : int
@@ -119,17 +69,18 @@ def nearest_with_ties(
 
     Returns
     -------
-    NeighbourSets
+    MatchedSets
         Sets of fewer than `count` units, or empty, where the cell or the caliper holds no more.
     """
+    space = _Line(score, cell, person)
     own = _own_sources(space, targets, sources)
     first, like = _representatives(space, targets, own == own.min(initial=0))
     seekers, width = targets[first], own[first] + count
 
     arm = _Arm.of(space, sources, np.zeros(len(space.score)))
     start, end = arm.segment(space.cell[seekers])
-    score = space.score[seekers]
-    boundary = _bisect(arm.score, score, start, end, after=False)
+    at = space.score[seekers]
+    boundary = _bisect(arm.score, at, start, end, after=False)
     farthest = np.full(len(seekers), -np.inf)
     for block in _blocks(width):
         distance = arm.candidates(space, seekers[block], boundary[block], width[block].max())[1]
@@ -137,16 +88,16 @@ def nearest_with_ties(
         number = np.minimum(np.isfinite(distance).sum(axis=1), count)
         some = number > 0
         farthest[block[some]] = distance[some, number[some] - 1]
-    slack = _SLACK * (np.abs(score) + np.maximum(farthest, 0.0))
+    slack = _SLACK * (np.abs(at) + np.maximum(farthest, 0.0))
     reach = np.sqrt(np.maximum(farthest, 0.0) ** 2 + tolerance)
     reach = np.where(np.isinf(farthest), -np.inf, np.minimum(reach, caliper) + slack)
-    low = _bisect(arm.score, score - reach, start, end, after=False)
-    high = np.maximum(low, _bisect(arm.score, score + reach, start, end, after=True))
+    low = _bisect(arm.score, at - reach, start, end, after=False)
+    high = np.maximum(low, _bisect(arm.score, at + reach, start, end, after=True))
 
     runs, run = np.unique(np.column_stack([low, high]), axis=0, return_inverse=True)
     of = run.ravel()[like]
     row, place = _expand(runs[:, 0], runs[:, 1])
-    return NeighbourSets(
+    return MatchedSets(
         targets,
         of,
         _indicator(row, arm.rows[place], len(runs), len(space.score)),
@@ -155,25 +106,28 @@ def nearest_with_ties(
 
 
 def nearest_exactly(
-    space: Space,
+    score: np.ndarray,
+    cell: np.ndarray,
+    person: np.ndarray,
     targets: np.ndarray,
     sources: np.ndarray,
     count: int,
     *,
     caliper: float = np.inf,
     rank: np.ndarray | None = None,
-) -> NeighbourSets:
+) -> MatchedSets:
     """The `count` nearest sources, those equally near chosen by a rule.
 
     Parameters
     ----------
-    space, targets, sources, count, caliper
+    score, cell, person, targets, sources, count, caliper
         As for `nearest_with_ties`.
     rank : float array, shape (n,), optional
         Among equally near sources the lowest rank comes first. Without it, all units are sorted
         by score then row; with one neighbour the nearest position in that order comes first, with
         several the choice among the equally near is that of `partial_sort`.
     """
+    space = _Line(score, cell, person)
     own = _own_sources(space, targets, sources)
     if rank is None:
         position = np.empty(len(space.score), dtype=np.int64)
@@ -202,7 +156,7 @@ def nearest_exactly(
         found = np.isfinite(np.take_along_axis(distance, order, axis=1))
         rows.append(np.broadcast_to(block[:, np.newaxis], found.shape)[found])
         members.append(chosen[found])
-    return NeighbourSets(
+    return MatchedSets(
         targets,
         np.arange(len(targets)),
         _indicator(np.concatenate(rows), np.concatenate(members), len(targets), len(space.score)),
@@ -226,7 +180,7 @@ class _Arm:
     first: np.ndarray
 
     @classmethod
-    def of(cls, space: Space, sources: np.ndarray, rank: np.ndarray) -> _Arm:
+    def of(cls, space: _Line, sources: np.ndarray, rank: np.ndarray) -> _Arm:
         rows = sources[np.lexsort((rank[sources], space.score[sources], space.cell[sources]))]
         cells = np.arange(space.cell.max() + 2)
         return cls(rows, space.score[rows], np.searchsorted(space.cell[rows], cells))
@@ -236,7 +190,7 @@ class _Arm:
 
     def candidates(
         self,
-        space: Space,
+        space: _Line,
         seekers: np.ndarray,
         boundary: np.ndarray,
         width: int,
@@ -279,11 +233,11 @@ def _as_sorted(distance: np.ndarray, steps: np.ndarray, count: int) -> np.ndarra
     return np.take_along_axis(met, chosen[:, :count], axis=1)
 
 
-def _person_cell(space: Space) -> np.ndarray:
+def _person_cell(space: _Line) -> np.ndarray:
     return space.cell.astype(np.int64) * (np.int64(space.person.max()) + 1) + space.person
 
 
-def _own_sources(space: Space, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
+def _own_sources(space: _Line, targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
     """How many sources of a target's cell are the target's own person."""
     key = _person_cell(space)
     known = np.sort(key[sources])
@@ -291,7 +245,7 @@ def _own_sources(space: Space, targets: np.ndarray, sources: np.ndarray) -> np.n
 
 
 def _own_members(
-    space: Space, targets: np.ndarray, arm: _Arm, run: np.ndarray, own: np.ndarray
+    space: _Line, targets: np.ndarray, arm: _Arm, run: np.ndarray, own: np.ndarray
 ) -> sparse.csr_matrix | None:
     """Sources of a target's own person inside its run of the sorted arm."""
     if not own.any():
@@ -306,7 +260,7 @@ def _own_members(
 
 
 def _representatives(
-    space: Space, targets: np.ndarray, alone: np.ndarray
+    space: _Line, targets: np.ndarray, alone: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """One target for each cell and score, but each of those with own sources for itself."""
     apart = np.where(alone, 0, np.arange(1, len(targets) + 1))

@@ -47,7 +47,7 @@ def full_att_bounds(
     values = outcomes.aligned(treated)
     if np.nanmin(values) < low or np.nanmax(values) > high:
         raise InputError(f"outcome '{outcomes.name}' has values outside [{low}, {high}]")
-    lost = ~design.support.set_index("unit")["kept"].reindex(treated).to_numpy(dtype=bool)
+    lost = design.weights[comparison.treated] == 0
     weights = comparison.weights[comparison.treated]
     observed = np.isfinite(values)
     weighted = np.where(observed, values, 0.0) * weights[:, None]

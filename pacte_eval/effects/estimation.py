@@ -202,7 +202,7 @@ def _kind(se: str, groups: np.ndarray | None, cluster: object, caliper: bool) ->
 
 
 def _population(design: Design) -> str:
-    if bool(design.support["kept"].all()):
+    if bool((design.weights[design.target_arm] != 0).all()):
         return "ensemble des traités"
     share = f"{100 * design.supported_share:.1f}".replace(".", ",")
     return f"{share}\u202f% des traités, comparables"

@@ -26,7 +26,7 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.design import Design
-from pacte_eval.designs.neighbours import NeighbourSets, Space, nearest_with_ties
+from pacte_eval.designs.sets import MatchedSets, Matches
 
 LOCAL_FIT = 10
 _NOTHING = 1e-12
@@ -66,25 +66,26 @@ class MatchedOperator:
         used = np.flatnonzero(~treated & (design.weights > 0))
         count = LOCAL_FIT if clustered else 1
         self._peers = self._fit(used, count)
-        self._local = self._fit(design.sets.target, count) if clustered else None
+        self._local = self._fit(_matches(design).target, count) if clustered else None
 
-    def _fit(self, targets: np.ndarray, count: int) -> NeighbourSets:
+    def _fit(self, targets: np.ndarray, count: int) -> MatchedSets:
         """Neighbouring controls in the exact cell, or in the whole arm where the cell has none."""
         space = self.design.space
-        found = nearest_with_ties(space, targets, self._controls, count)
+        if space is None:
+            raise AssertionError("conditional variances need a distance")
+        found = space.nearest(targets, self._controls, count)
         alone = found.size == 0
         if not alone.any():
             return found
-        anywhere = Space(space.score, np.zeros_like(space.cell), space.person)
-        wider = nearest_with_ties(anywhere, targets[alone], self._controls, count)
+        wider = space.anywhere().nearest(targets[alone], self._controls, count)
         inside = found.take(~alone)
         back = np.argsort(np.concatenate([np.flatnonzero(~alone), np.flatnonzero(alone)]))
-        shape = (len(targets), len(space.score))
+        shape = (len(targets), found.sets.shape[1])
         own = [
             sparse.csr_matrix((len(part.target), shape[1])) if part.own is None else part.own
             for part in (inside, wider)
         ]
-        return NeighbourSets(
+        return MatchedSets(
             targets,
             np.concatenate([inside.of, wider.of + inside.sets.shape[0]])[back],
             sparse.vstack([inside.sets, wider.sets]).tocsr(),
@@ -97,7 +98,7 @@ class MatchedOperator:
         A treated unit is used at a period where it is observed and at least one of its matched
         controls is; the shares of a set are then equal among the controls observed.
         """
-        design, sets = self.design, self.design.sets
+        design, sets = self.design, _matches(self.design)
         observed = ~np.isnan(values)
         filled = np.where(observed, values, 0.0)
         mean, count = _means(sets, filled, observed)
@@ -110,7 +111,7 @@ class MatchedOperator:
         own = filled[sets.target]
         treated_mean = (share * own).sum(axis=0)
         control_mean = (share * np.where(used, mean, 0.0)).sum(axis=0)
-        reuse = spread(sets, part) * observed
+        reuse = sets.spread(part) * observed
         reuse[reuse < _NOTHING * part.max(axis=0, initial=0.0)] = 0.0
 
         contributions = np.zeros(values.shape)
@@ -123,7 +124,7 @@ class MatchedOperator:
                 filled[rows] - control_mean,
             )
         if self._local is None:
-            squares = spread(sets, part**2) * observed
+            squares = sets.spread_squares(part**2) * observed
             kept = np.sqrt(np.maximum(reuse**2 - squares, 0.0))
             contributions[rows] = -kept[rows] * residual
             gap = own - mean - (treated_mean - control_mean)
@@ -162,44 +163,27 @@ class MatchedOperator:
         model, sets = self.design.model, self._local
         if model is None or sets is None:
             raise AssertionError("the term of an estimated score needs a fitted score")
-        comparison = self.design.comparison
-        scale = np.maximum(np.abs(model.terms.matrix).max(axis=0), 1e-300)
-        matrix = model.terms.matrix / scale
-        score = model.scores
-        information = matrix.T @ (matrix * (comparison.weights * score * (1 - score))[:, None])
         with np.errstate(invalid="ignore", divide="ignore"):
             factor = np.where(local > 1, share / (local - 1), 0.0)
-        products = filled * spread(sets, factor) - spread(sets, factor * local_mean)
-        covariance = matrix.T @ (products * observed)
-        likelihood = matrix * (comparison.weights * (comparison.treated - score))[:, None]
-        return np.asarray(-likelihood @ np.linalg.solve(information, covariance))
+        products = filled * sets.spread(factor) - sets.spread(factor * local_mean)
+        return -model.influence(products * observed)
 
 
-def spread(sets: NeighbourSets, values: np.ndarray) -> np.ndarray:
-    """Give each target's value to every member of its set: shape (m, t) to (n, t)."""
-    grouped = sparse.csr_matrix(
-        (np.ones(len(sets.of)), (sets.of, np.arange(len(sets.of)))),
-        shape=(sets.sets.shape[0], len(sets.of)),
-    )
-    given = sets.sets.T @ (grouped @ values)
-    return np.asarray(given if sets.own is None else given - sets.own.T @ values)
-
-
-def total(sets: NeighbourSets, values: np.ndarray) -> np.ndarray:
-    """Sum over each target's set: shape (n, t) to (m, t)."""
-    sums = (sets.sets @ values)[sets.of]
-    return np.asarray(sums if sets.own is None else sums - sets.own @ values)
+def _matches(design: Design) -> Matches:
+    if design.matches is None:
+        raise AssertionError("a matched estimate needs matches")
+    return design.matches
 
 
 def _means(
-    sets: NeighbourSets, filled: np.ndarray, observed: np.ndarray
+    sets: Matches, filled: np.ndarray, observed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of the observed members of each target's set, and their number: shapes (m, t)."""
-    sums = total(sets, filled)
+    """Mean of the observed members of each target's set, and their mass: shapes (m, t)."""
+    sums = sets.total(filled)
     if observed.all():
-        count = np.broadcast_to(sets.size[:, np.newaxis].astype(np.float64), sums.shape)
+        count = np.broadcast_to(sets.mass[:, np.newaxis], sums.shape)
     else:
-        count = total(sets, observed.astype(np.float64))
+        count = sets.total(observed.astype(np.float64))
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(count > 0, sums / count, 0.0), count
 
@@ -212,11 +196,11 @@ def homoscedastic_variance(design: Design, values: np.ndarray, block: Block) -> 
     """
     if np.isnan(values).any():
         raise InputError("se='abadie-imbens-homoscedastic' needs outcomes without missing values")
-    sets = design.sets
-    size = sets.size[:, np.newaxis]
+    sets = _matches(design)
+    size = sets.mass[:, np.newaxis]
     share = (design.weights[sets.target] / design.weights[sets.target].sum())[:, np.newaxis]
     own = values[sets.target] - block.estimate
-    mean, square = total(sets, values) / size, total(sets, values**2) / size
+    mean, square = sets.total(values) / size, sets.total(values**2) / size
     common = 0.5 * (share * (own**2 - 2 * own * mean + square)).sum(axis=0)
     control = ~design.comparison.treated
     reuse = design.weights[control] / design.weights[sets.target].sum()

@@ -18,7 +18,7 @@ from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.study import ComparisonDefinition, StudyDefinition
 from pacte_eval.definitions.vocabulary import level_label
 from pacte_eval.designs import Design
-from pacte_eval.designs.nearest import NO_CONTROL, TOO_FAR
+from pacte_eval.designs.design import NO_CONTROL, TOO_FAR
 from pacte_eval.diagnostics import (
     Verdicts,
     balance_verdict,
@@ -186,7 +186,7 @@ class Analysis:
         findings.add("lost", self._lost(design), **place)
 
     def _lost(self, design: Design) -> pd.DataFrame:
-        kept = design.support["kept"].to_numpy()
+        kept = design.weights[design.comparison.treated] != 0
         covariates = design.comparison.covariates[design.comparison.treated]
         rows = [
             {
@@ -325,7 +325,7 @@ def _discreet(verdict: Verdicts, lost: int) -> Verdicts:
 
 
 def _support(design: Design) -> pd.DataFrame:
-    reasons = design.support["reason"].value_counts()
+    reasons = design.support.loc[design.support["treated"], "reason"].value_counts()
     treated = design.comparison.treated
     return pd.DataFrame(
         {

@@ -39,7 +39,7 @@ def beside_truth(
     The truth is the mean, over the treated whom the design supports, of entering now less not
     entering now.
     """
-    kept = pd.Index(design.support.loc[design.support["kept"], "unit"])
+    kept = pd.Index(design.support.loc[design.support["treated"] & design.support["kept"], "unit"])
     entries = cohort.units.loc[kept, ["training"]]
     same = entries.merge(truth, on="training", how="left", validate="1:1")
     planted = att(same, "y_wait")

@@ -112,7 +112,7 @@ def test_no_design_can_be_given_an_outcome() -> None:
     """No public constructor, fit or method has a parameter for one."""
     allowed = {
         "self", "comparison", "score", "neighbours", "caliper", "exact", "ties", "tie_tolerance",
-        "seed", "squares", "interactions", "bins",
+        "seed", "support", "squares", "interactions", "bins",
     }  # fmt: skip
     for kind in (designs.NearestNeighbour, designs.Logit):
         for function in (kind, kind.fit):

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs import Logit, NearestNeighbour
+from pacte_eval.designs import Design, Logit, NearestNeighbour
 from pacte_eval.designs.partial_sort import partial_sort
+from pacte_eval.designs.sets import MatchedSets
 from pacte_eval.frames import Comparison
 
 MISSPELT: Any = "averag"
@@ -40,6 +41,11 @@ def compare(frame: pd.DataFrame, **options: Any) -> Comparison:
         "cluster": "person",
     }
     return Comparison.from_frame(frame, **(defaults | options))
+
+
+def trained(design: Design) -> pd.DataFrame:
+    """The record of support of the treated."""
+    return design.support[design.support["treated"]]
 
 
 samples = st.builds(
@@ -88,7 +94,8 @@ def test_the_nearest_are_the_nearest(
     assert {unit: sorted(near) for unit, near in found.items()} == {
         unit: sorted(near) for unit, near in expected.items()
     }
-    assert set(design.support["unit"][design.support["kept"]]) == set(expected)
+    assert trained(design)["kept"].sum() == len(expected)
+    assert set(trained(design)["unit"][trained(design)["kept"]]) == set(expected)
     assert (pairs["distance"] <= width + 1e-9).all()
     np.testing.assert_allclose(pairs.groupby("treated")["weight"].sum(), 1)
     weights = pd.Series(design.weights, index=comparison.unit)
@@ -195,7 +202,7 @@ def test_trimmed_units_keep_their_reason() -> None:
         frame, treated="t", covariates=["x"], strata=["cell"], unit="unit"
     )
     design = NearestNeighbour(frame["x"].to_numpy(), caliper=0.5, exact=["cell"]).fit(comparison)
-    assert design.support.set_index("unit")["reason"].to_dict() == {
+    assert trained(design).set_index("unit")["reason"].to_dict() == {
         "a": "apparié",
         "b": "aucun témoin à distance du caliper",
         "c": "aucun témoin dans la cellule exacte",
@@ -209,7 +216,7 @@ def test_caliper_is_measured_over_all_units_before_cells() -> None:
     frame = pd.DataFrame({"t": [1, 0, 1, 0], "cell": [0, 0, 1, 1], "x": score})
     comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], strata=["cell"])
     design = NearestNeighbour(score, caliper=0.21, exact=["cell"]).fit(comparison)
-    assert design.support["kept"].tolist() == [True, False]
+    assert trained(design)["kept"].tolist() == [True, False]
     assert f"{0.21 * score.std(ddof=1):.6g}" in str(design.settings["caliper"])
 
 
@@ -235,13 +242,14 @@ def test_mistakes_get_one_sentence(maker: NearestNeighbour, message: str) -> Non
         maker.fit(compare(sample(2, 20)))
 
 
-def test_weights_that_vary_inside_a_cell_are_refused() -> None:
-    frame = sample(5, 40).assign(w=lambda frame: np.where(frame["t"], 1.0, 2.0 + frame["cell"]))
-    comparison = compare(frame, weights="w")
-    with pytest.raises(InputError, match=r"add the strata to exact \(cell\)"):
-        NearestNeighbour().fit(comparison)
-    design = NearestNeighbour(exact=["cell"]).fit(comparison)
-    assert design.weights[~comparison.treated].sum() == pytest.approx(design.n_treated)
+def test_sampling_weights_share_out_a_set() -> None:
+    frame = pd.DataFrame(
+        {"t": [1, 1, 0, 0, 0], "x": [0.0, 9.0, 0.1, 0.1, 9.2], "w": [2.0, 5.0, 1.0, 3.0, 7.0]}
+    )
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], weights="w")
+    design = NearestNeighbour(frame["x"].to_numpy()).fit(comparison)
+    np.testing.assert_allclose(design.weights, [2, 5, 0.5, 1.5, 5])
+    np.testing.assert_allclose(design.pairs()["weight"], [0.5, 1.5, 5])
 
 
 def test_one_treated_unit_and_one_control() -> None:
@@ -259,7 +267,8 @@ def test_many_ties_do_not_cost_a_dense_matrix() -> None:
     frame["person"] = random.integers(0, units // 2, units)
     comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], cluster="person")
     design = NearestNeighbour(frame["x"].to_numpy(float)).fit(comparison)
-    assert design.sets.sets.nnz <= units
+    assert isinstance(design.matches, MatchedSets)
+    assert design.matches.sets.nnz <= units
     assert design.weights[~comparison.treated].sum() == pytest.approx(design.n_treated)
 
 

@@ -31,7 +31,7 @@ def test_closed_form() -> None:
     y = outcomes(comparison, (noise < 0.5).astype(float))
     design = NearestNeighbour(score=noise, exact=["cell"]).fit(comparison)
     row = full_att_bounds(design, y).iloc[0]
-    kept = design.support["kept"].to_numpy()
+    kept = design.support.loc[design.support["treated"], "kept"].to_numpy()
     share = float((~kept).mean())
     values = y.aligned(comparison.unit[comparison.treated])[:, 0]
     lost_mean = values[~kept].mean()

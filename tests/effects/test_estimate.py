@@ -89,6 +89,7 @@ def test_abadie_imbens_2006_by_hand() -> None:
     design, outcomes = draw(neighbours=2, ties="first", seed=4)
     outcome = outcomes[:, 4]
     comparison, score = design.comparison, design.score
+    assert score is not None
     pairs: Any = design.pairs()
     effect, number, _ = by_hand(design, outcome)
     means = pairs.assign(y=outcome[pairs["control"]]).groupby("treated")["y"].mean()

@@ -93,6 +93,7 @@ def test_terms_on_covariates_left_out_leave_with_them() -> None:
     check_score(estimator, [str(name) for name in comparison.covariates])
     model = named_design(estimator, comparison.without(["past_12"])).fit(comparison).model
     assert model is not None
+    assert model.coefficients is not None
     assert not any("past_12" in name and ":" in name for name in model.coefficients.index)
     wrong = EstimatorDefinition.model_validate(
         {"design": "NearestNeighbour", "score": {"squares": ["aged"]}}
