@@ -24,7 +24,7 @@ def design(lalonde: Comparison) -> Design:
 
 def test_balance_before_matching_is_cobalt_s(design: Design) -> None:
     table: Any = design.balance().set_index("covariate")
-    for row in REFERENCE.itertuples():
+    for row in REFERENCE[REFERENCE["statistic"].str.endswith("before")].itertuples():
         found = table.loc[row.covariate, row.statistic]
         assert found == pytest.approx(row.value, abs=1.1e-6), (row.covariate, row.statistic)
 
