@@ -6,7 +6,7 @@ outcome is computed when it is asked for by name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from pacte_eval.cohorts.persons import (
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.persons import PersonsDefinition
-from pacte_eval.frames import Comparison, Outcomes
+from pacte_eval.frames import Arms, Comparison, Outcomes
 
 
 class LazyOutcomes(Mapping[str, Outcomes]):
@@ -170,6 +170,30 @@ class Cohort:
             weights=units["weight"].to_numpy(),
             treated_label=self.arm_labels[treated],
             control_label=self.arm_labels[control],
+        )
+
+    def side_by_side(self, arms: Sequence[str], after_entry: bool = False) -> Arms:
+        """The units of several arms, from which pairs are compared, without outcomes.
+
+        Raises
+        ------
+        InputError
+            As `compare` does.
+        """
+        masks = [self._members(arm, after_entry) for arm in arms]
+        if np.sum(masks, axis=0).max() > 1:
+            raise InputError(f"arms {', '.join(arms)} share units: compare others")
+        kept = np.any(masks, axis=0)
+        units = self.units[kept]
+        return Arms(
+            unit=units.index,
+            arm=pd.Series(np.array(arms)[np.argmax(masks, axis=0)[kept]], index=units.index),
+            covariates=self.covariates[kept],
+            strata=self.strata[kept],
+            cells=self.cells[kept],
+            cluster=units["person"].to_numpy(),
+            weights=units["weight"].to_numpy(),
+            labels={arm: self.arm_labels[arm] for arm in arms},
         )
 
     def history(self, after_entry: bool = False) -> pd.DataFrame:

@@ -78,6 +78,19 @@ def test_an_arm_defined_after_entry_must_be_declared() -> None:
     assert list(between.treated) == [True, True, False]
 
 
+def test_several_arms_side_by_side() -> None:
+    arms = cohort().side_by_side(["formees", "attente"])
+    assert arms.names == ("attente", "formees")
+    expected, found = cohort().compare("formees", "attente"), arms.compare("formees", "attente")
+    assert list(found.unit) == list(expected.unit)
+    assert list(found.treated) == list(expected.treated)
+    assert (found.treated_label, found.control_label) == ("Formees", "Attente")
+    with pytest.raises(InputError, match="arms formees, certifiees share units"):
+        cohort().side_by_side(["formees", "certifiees"], after_entry=True)
+    with pytest.raises(InputError, match="after_entry: true"):
+        cohort().side_by_side(["attente", "certifiees"])
+
+
 def test_arms_that_share_units_are_not_compared() -> None:
     with pytest.raises(InputError, match="'certifiees' and 'formees' share units"):
         cohort().compare("certifiees", "formees", after_entry=True)
