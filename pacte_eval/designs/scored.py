@@ -97,6 +97,8 @@ class Scored:
     Attributes
     ----------
     values : float array, shape (n,)
+    index : float array, shape (n,)
+        The linear index of the score; `values` where the score was given.
     model : FittedScore or None
         None where the score was given.
     kept : bool array, shape (n,)
@@ -107,6 +109,7 @@ class Scored:
     """
 
     values: np.ndarray
+    index: np.ndarray
     model: FittedScore | None
     kept: np.ndarray
     reason: str
@@ -123,6 +126,7 @@ def read_score(score: Score, support: Support | None, comparison: Comparison) ->
     """
     model = _model(score, comparison)
     values = np.array(model.scores if model else _given(score, comparison))
+    index = values if model is None else np.array(model.index)
     kept = np.ones(len(comparison), dtype=bool)
     if support is not None:
         kept = support.keep(values, comparison)
@@ -134,7 +138,8 @@ def read_score(score: Score, support: Support | None, comparison: Comparison) ->
         settings["dropped"] = "; ".join(f"{name} ({why})" for name, why in model.dropped.items())
     if support is not None:
         settings["support"] = str(support)
-    return Scored(values, model, kept, "" if support is None else support.reason, settings)
+    reason = "" if support is None else support.reason
+    return Scored(values, index, model, kept, reason, settings)
 
 
 def _model(score: Score, comparison: Comparison) -> FittedScore | None:
