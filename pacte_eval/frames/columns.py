@@ -45,30 +45,46 @@ def normalise(column: pd.Series, role: str) -> pd.Series:
         If values are missing or infinite (the count is given), or are dates.
     """
     name = column.name
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biuf":
+        return _numbers(column, role)
     missing = int(column.isna().sum())
     if missing:
-        raise InputError(
-            f"{role} '{name}' has {counted(missing, 'missing value')}: code them as a level or "
-            "impute them"
-        )
+        raise InputError(_missing(missing, name, role))
     if column.dtype == object:
         column = column.infer_objects()
     if types.is_datetime64_any_dtype(column) or types.is_timedelta64_dtype(column):
         raise InputError(f"{role} '{name}' holds dates: give a number or a category")
     if types.is_numeric_dtype(column) or types.is_bool_dtype(column):
-        numbers = column.to_numpy(dtype=np.float64)
-        infinite = int(np.count_nonzero(~np.isfinite(numbers)))
-        if infinite:
-            raise InputError(
-                f"{role} '{name}' has {counted(infinite, 'infinite value')}: correct them"
-            )
-        return pd.Series(numbers, index=column.index, name=name)
+        return _numbers(column, role)
     if isinstance(column.dtype, pd.CategoricalDtype):
         factor = column.cat.remove_unused_categories()
         return factor.cat.rename_categories([str(level) for level in factor.cat.categories])
-    text = column.astype(str).astype(object)
-    levels = sorted(text.unique())
-    return pd.Series(pd.Categorical(text, categories=levels), index=column.index, name=name)
+    codes, found = pd.factorize(column)
+    texts = [str(level) for level in found]
+    levels = sorted(set(texts))
+    codes = pd.Index(levels).get_indexer(texts)[codes]
+    factor = pd.Categorical.from_codes(codes, categories=levels)
+    return pd.Series(factor, index=column.index, name=name, copy=False)
+
+
+def _numbers(column: pd.Series, role: str) -> pd.Series:
+    numbers = column.to_numpy(dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        missing = int(np.count_nonzero(np.isnan(numbers)))
+        if missing:
+            raise InputError(_missing(missing, column.name, role))
+        infinite = int(np.count_nonzero(np.isinf(numbers)))
+        raise InputError(
+            f"{role} '{column.name}' has {counted(infinite, 'infinite value')}: correct them"
+        )
+    return pd.Series(numbers, index=column.index, name=column.name, copy=False)
+
+
+def _missing(count: int, name: object, role: str) -> str:
+    return (
+        f"{role} '{name}' has {counted(count, 'missing value')}: code them as a level or "
+        "impute them"
+    )
 
 
 def flags(column: pd.Series, role: str) -> np.ndarray:

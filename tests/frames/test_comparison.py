@@ -96,6 +96,35 @@ def test_text_of_any_dtype(dtype: Any) -> None:
     assert column.cat.categories.tolist() == ["F", "H"]
 
 
+@pytest.mark.parametrize("dtype", ["string", "string[pyarrow]", object])
+def test_levels_are_sorted_as_text(dtype: Any) -> None:
+    values = pd.Series(["10", "9", "10", "2"], dtype=dtype)
+    column = compare(people(sex=values)).covariates["sex"]
+    assert column.cat.categories.tolist() == ["10", "2", "9"]
+    assert column.tolist() == ["10", "9", "10", "2"]
+
+
+def test_a_level_is_its_text() -> None:
+    column = compare(people(sex=np.array([1, "1", "b", "b"], dtype=object))).covariates["sex"]
+    assert column.tolist() == ["1", "1", "b", "b"]
+    assert column.cat.categories.tolist() == ["1", "b"]
+
+
+@pytest.mark.parametrize("covariates", [["score"], ["score", "age"], ["score", "other"]])
+def test_a_frame_changed_later_changes_nothing(covariates: list[str]) -> None:
+    frame = people(score=[0.1, 0.2, 0.3, 0.4], other=[1.0, 2.0, 3.0, 4.0])
+    comparison = compare(frame, covariates=covariates)
+    frame.loc[:, "score"] = 9.0
+    assert comparison.covariates["score"].tolist() == [0.1, 0.2, 0.3, 0.4]
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "float64[pyarrow]", "boolean", "string", object])
+def test_missing_values_of_any_dtype_are_refused(dtype: Any) -> None:
+    values = ["x", None, "y", "x"] if dtype == "string" else [1, None, 0, 1]
+    with pytest.raises(InputError, match="'age' has fewer than 11 missing values"):
+        compare(people(age=pd.array(values, dtype=dtype)))
+
+
 def test_a_category_keeps_its_order_and_loses_unused_levels() -> None:
     sex = pd.Categorical(["F", "H", "F", "H"], categories=["H", "X", "F"])
     assert compare(people(sex=sex)).covariates["sex"].cat.categories.tolist() == ["H", "F"]
