@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup study test test-browser test-postgres test-spark bundle test-bundle contract lock clean
+.PHONY: help setup study benchmark test test-browser test-postgres test-spark bundle test-bundle contract lock clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -40,6 +40,10 @@ test-spark: setup ## read tables with Spark, adding it to .venv (430 MB) the fir
 	@$(BIN)/python -c "import pyspark" 2> /dev/null || $(INSTALL) --no-deps --require-hashes --no-build-isolation --requirement requirements-spark.txt
 	$(BIN)/python -m pytest -m spark
 
+benchmark: setup ## time every design beside its peers, adding these to .venv the first time
+	@$(BIN)/python -c "import causalinference, ebal" 2> /dev/null || $(INSTALL) --no-deps --require-hashes --no-build-isolation --requirement requirements-benchmarks.txt
+	$(BIN)/python benchmarks/designs/speed.py
+
 bundle: setup ## write in dist/ all that a machine without network installs from (490 MB)
 	$(BIN)/python tools/bundle.py
 
@@ -53,6 +57,7 @@ lock: ## resolve pyproject.toml anew into uv.lock and the requirements files (ne
 	uv lock
 	uv export --frozen --quiet --no-emit-project --only-group build --output-file requirements-build.txt
 	uv export --frozen --quiet --no-emit-project --only-group spark --output-file requirements-spark.txt
+	uv export --frozen --quiet --no-emit-project --only-group benchmarks --output-file requirements-benchmarks.txt
 	uv export --frozen --quiet --no-emit-project --output-file requirements.txt
 
 clean: ## remove the environment, caches, synthetic population and generated pages (keeps results/)

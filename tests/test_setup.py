@@ -262,6 +262,7 @@ def exported(name: str) -> dict[str, set[str]]:
         ("requirements.txt", ["dev"], True),
         ("requirements-build.txt", ["build"], False),
         ("requirements-spark.txt", ["spark"], False),
+        ("requirements-benchmarks.txt", ["benchmarks"], False),
     ],
 )
 def test_requirements_are_the_lock(name: str, groups: list[str], project: bool) -> None:

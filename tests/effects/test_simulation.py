@@ -1,6 +1,6 @@
 """Known truth, small: bias and coverage with Monte Carlo bounds for a few hundred replications.
 
-Like processes run 2,000 times in `benchmarks/coverage/nearest_neighbour.py`. Over 200 replications
+Like processes run 2,000 times in `benchmarks/coverage/coverage.py`. Over 200 replications
 the Monte Carlo error of a coverage of 95 % is 1.5 points and that of a standard deviation 5 %
 (10 % where forty people carry it): bounds are about three of them.
 """
