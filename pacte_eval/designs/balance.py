@@ -1,105 +1,217 @@
-"""Balance says how far the arms lie apart on each covariate, before and after matching, always in
-the same unit: the standard deviation of the treated arm before matching."""
+"""Balance says how far the arms lie apart on each covariate, before and after a design, always in
+the same unit: a standard deviation before it, of the arm that the estimand is about."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_bool_dtype
 
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.designs.cells import named_column
+from pacte_eval.designs.distributions import Arms, Gaps, gaps
+from pacte_eval.designs.gap_errors import gap_error
 from pacte_eval.frames import Comparison
-from pacte_eval.frames.columns import is_factor
+from pacte_eval.frames.columns import is_factor, normalise
 
 if TYPE_CHECKING:
     from pacte_eval.designs.design import Design
+    from pacte_eval.designs.gap_errors import GapError, Part
+
+DENOMINATOR = {
+    "ATT": "sd_treated",
+    "ATC": "sd_control",
+    "ATE": "sd_pooled",
+    "ATO": "sd_pooled",
+}
+_MOST_CELLS = 1_000
+_BLOCK = 8
+_THREADS = 2
 
 
-def balance_table(design: Design) -> pd.DataFrame:
+def balance_table(
+    design: Design, by: str | None = None, *, interactions: bool = False
+) -> pd.DataFrame:
     """One row for the score, each numeric covariate and each level of a factor.
+
+    Parameters
+    ----------
+    design : Design
+    by : str, optional
+        A cell, stratum or covariate (a public, a territory): the rows are repeated for each of its
+        levels. Before, the units of the cell; after, for a matched design, the targets of the cell
+        against those they are matched with wherever these are, for a weighted one, its units.
+    interactions : bool
+        Add the products of two covariates, as they are measured, and of their levels.
 
     Returns
     -------
     DataFrame
-        ``covariate``, ``level``, means of each arm before and after, ``sd_treated`` (the
-        denominator: standard deviation of all treated, ddof 1, or √p(1−p) of a binary),
-        ``smd_before``, ``smd_after``, variance ratios (treated over control; missing for a
-        binary), Kolmogorov–Smirnov distances, and ``smd_se``, the standard error of
-        ``smd_after``.
+        With `by`, ``cell``, and ``n_treated`` and ``n_control``, who weighs something in it after
+        the design. Then ``covariate`` (``"a:b"`` for a product), ``level``; the mean of each arm
+        before and after; the denominator, a standard deviation before the design (ddof 1, or
+        √p(1−p) of a binary), whose name is whose it is: ``sd_treated`` for the ATT, ``sd_control``
+        for the ATC, ``sd_pooled`` = √((s₁² + s₀²) / 2) for the ATE and overlap weights;
+        ``smd_before``, ``smd_after``, and ``smd_se``, the standard error of the latter;
+        ``variance_ratio_…`` (treated over control; missing for a binary); ``ks_…``, the largest
+        distance between the distribution functions of the arms, and ``ecdf_…``, their mean
+        distance over the distinct values of the covariate. Values are missing where an arm is
+        empty.
+
+    Raises
+    ------
+    InputError
+        If `by` is unknown, has missing values or over a thousand levels.
 
     Notes
     -----
-    ``smd_se`` applies the homoscedastic variance of Abadie and Imbens (2006, *Econometrica* 74,
-    section 4) to the covariate in the place of an outcome, control weights being summed by
-    person: it is zero for a covariate matched exactly.
+    Conventions are those of R's cobalt and, for the mean distance, of MatchIt. Standard errors are
+    those of `pacte_eval.designs.gap_errors`.
     """
-    comparison, weights = design.comparison, design.weights
-    treated = comparison.treated
-    before = comparison.weights
-    variance = _gap_variance(design)
-    rows = []
-    for covariate, level, values in _columns(comparison, design.score):
-        binary = bool(((values == 0) | (values == 1)).all())
-        means, variances = {}, {}
-        for moment, weight in (("before", before), ("after", weights)):
-            for arm, member in (("treated", treated), ("control", ~treated)):
-                means[arm, moment], variances[arm, moment] = _moments(
-                    values[member], weight[member], binary
-                )
-        deviation = np.sqrt(variances["treated", "before"])
-        error = np.sqrt(variance(values))
-        ratio = {
-            moment: np.nan
-            if binary
-            else _ratio(variances["treated", moment], variances["control", moment])
-            for moment in ("before", "after")
-        }
-        rows.append(
-            {
-                "covariate": covariate,
-                "level": level,
-                **{f"mean_{arm}_{moment}": mean for (arm, moment), mean in means.items()},
-                "sd_treated": deviation,
-                **{
-                    f"smd_{moment}": _ratio(
-                        means["treated", moment] - means["control", moment], deviation
-                    )
-                    for moment in ("before", "after")
-                },
-                "smd_se": _ratio(error, deviation),
-                **{f"variance_ratio_{moment}": value for moment, value in ratio.items()},
-                "ks_before": _kolmogorov(values, treated, before, binary),
-                "ks_after": _kolmogorov(values, treated, weights, binary),
-            }
-        )
-    return pd.DataFrame(rows)
+    columns = list(_columns(design.comparison, design.score))
+    if interactions:
+        columns += list(_products(columns))
+    error = gap_error(design)
+    cells = {cell: error.part(inside) for cell, inside in _cells(design.comparison, by)}
+    tables = _tables(design, columns, error, list(cells.values()))
+    if by is not None:
+        for table, (cell, part) in zip(tables, cells.items(), strict=True):
+            weighing = design.comparison.treated[part.rows][part.after != 0]
+            table.insert(0, "cell", cell)
+            table.insert(1, "n_treated", int(np.count_nonzero(weighing)))
+            table.insert(2, "n_control", int(np.count_nonzero(~weighing)))
+    return pd.concat(tables, ignore_index=True)
 
 
-def _columns(
-    comparison: Comparison, score: np.ndarray | None
-) -> Iterator[tuple[str, str, np.ndarray]]:
+@dataclass(frozen=True)
+class _Column:
+    """A variable to be compared, read when its turn comes."""
+
+    covariate: str
+    level: str
+    read: Callable[[], np.ndarray]
+
+
+def _columns(comparison: Comparison, score: np.ndarray | None) -> Iterator[_Column]:
     if score is not None:
-        yield "score", "", score
+        yield _Column("score", "", lambda: score)
     for name in comparison.covariates.columns:
         column = comparison.covariates[name]
         if is_factor(column):
             codes = column.cat.codes.to_numpy()
             for code, level in enumerate(column.cat.categories):
-                yield str(name), str(level), (codes == code).astype(np.float64)
+                yield _Column(str(name), str(level), partial(_indicator, codes, code))
         else:
-            yield str(name), "", column.to_numpy(dtype=np.float64)
+            yield _Column(str(name), "", partial(column.to_numpy, dtype=np.float64))
 
 
-def _moments(values: np.ndarray, weight: np.ndarray, binary: bool) -> tuple[float, float]:
-    """Weighted mean and variance; with equal weights the variance divides by n − 1."""
-    total = weight.sum()
-    mean = float(weight @ values / total)
-    if binary:
-        return mean, mean * (1 - mean)
-    freedom = total - weight @ weight / total
-    spread = float(weight @ (values - mean) ** 2)
-    return mean, spread / freedom if freedom > 1e-12 * total else np.nan
+def _indicator(codes: np.ndarray, code: int) -> np.ndarray:
+    return (codes == code).astype(np.float64)
+
+
+def _products(columns: list[_Column]) -> Iterator[_Column]:
+    covariates = [column for column in columns if column.covariate != "score" or column.level]
+    for left, right in combinations(covariates, 2):
+        if left.covariate != right.covariate:
+            yield _Column(
+                f"{left.covariate}:{right.covariate}",
+                ":".join(level for level in (left.level, right.level) if level),
+                partial(_product, left, right),
+            )
+
+
+def _product(left: _Column, right: _Column) -> np.ndarray:
+    return left.read() * right.read()
+
+
+def _cells(comparison: Comparison, by: str | None) -> Iterator[tuple[str, np.ndarray | None]]:
+    """Name and members (bool array, shape (n,); None for everyone) of each level of `by`."""
+    if by is None:
+        yield "", None
+        return
+    raw = named_column(comparison, by, "by")
+    column = normalise(raw, "by variable")
+    if is_factor(column):
+        codes, levels = column.cat.codes.to_numpy(), list(column.cat.categories)
+    else:
+        codes, values = pd.factorize(column.to_numpy(), sort=True)
+        levels = ["non", "oui"] if is_bool_dtype(raw) else [f"{value:g}" for value in values]
+        if is_bool_dtype(raw):
+            codes = column.to_numpy() == 1.0
+    if len(levels) > _MOST_CELLS:
+        raise InputError(
+            f"by='{by}' has {len(levels):,} values, over {_MOST_CELLS:,}: cut it into classes"
+        )
+    for code, level in enumerate(levels):
+        yield str(level), codes == code
+
+
+def _tables(
+    design: Design, columns: list[_Column], error: GapError, parts: list[Part]
+) -> list[pd.DataFrame]:
+    """A table for each cell. Blocks of variables are read once, two at a time."""
+    comparison = design.comparison
+    arms = [Arms.of(comparison.treated[part.rows], part.before, part.after) for part in parts]
+
+    def compare(start: int) -> list[list[dict[str, object]]]:
+        some = columns[start : start + _BLOCK]
+        block = np.empty((len(comparison), len(some)))
+        found = []
+        for position, column in enumerate(some):
+            values = column.read()
+            found.append(
+                [gaps(values[part.rows], both) for part, both in zip(parts, arms, strict=True)]
+            )
+            block[:, position] = values - values.mean()
+        errors = error.of(block, parts)
+        return [
+            [
+                _row(column, gap[cell], errors[cell, position], design.estimand)
+                for position, (column, gap) in enumerate(zip(some, found, strict=True))
+            ]
+            for cell in range(len(parts))
+        ]
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        blocks = list(pool.map(compare, range(0, len(columns), _BLOCK)))
+    return [
+        pd.DataFrame([row for block in blocks for row in block[cell]]) for cell in range(len(parts))
+    ]
+
+
+def _row(column: _Column, gap: Gaps, error: float, estimand: str) -> dict[str, object]:
+    treated, control = gap.variance[:, 0]
+    variance = {"ATT": treated, "ATC": control}.get(estimand, (treated + control) / 2)
+    deviation = float(np.sqrt(variance))
+    moments = list(enumerate(("before", "after")))
+    return {
+        "covariate": column.covariate,
+        "level": column.level,
+        **{
+            f"mean_{arm}_{moment}": gap.mean[i, j]
+            for j, moment in moments
+            for i, arm in enumerate(("treated", "control"))
+        },
+        DENOMINATOR[estimand]: deviation,
+        **{
+            f"smd_{moment}": _ratio(gap.mean[0, j] - gap.mean[1, j], deviation)
+            for j, moment in moments
+        },
+        "smd_se": _ratio(error, deviation),
+        **{
+            f"variance_ratio_{moment}": np.nan if gap.binary else _ratio(*gap.variance[:, j])
+            for j, moment in moments
+        },
+        **{f"ks_{moment}": gap.largest[j] for j, moment in moments},
+        **{f"ecdf_{moment}": gap.average[j] for j, moment in moments},
+    }
 
 
 def _ratio(numerator: float, denominator: float) -> float:
@@ -107,56 +219,3 @@ def _ratio(numerator: float, denominator: float) -> float:
     if abs(numerator) <= 1e-14 * max(1.0, abs(denominator)) and not denominator > 0:
         return 0.0
     return float(np.divide(numerator, denominator)) if denominator else float(numerator * np.inf)
-
-
-def _gap_variance(design: Design) -> Callable[[np.ndarray], float]:
-    """Variance of the mean gap of a covariate between the arms after the design."""
-    if design.matches is None:
-        return lambda values: _weighted_variance(design, values)
-    matches, weights = design.matches, design.comparison.weights
-    own = weights[matches.target]
-    mass = matches.mass
-    share = own / own.sum()
-    control = ~design.comparison.treated
-    person = pd.factorize(design.comparison.cluster[control])[0]
-    by_person = np.bincount(person, design.weights[control])
-    once = matches.spread_squares(((own / mass) ** 2)[:, np.newaxis]).sum()
-    reuse = float((by_person @ by_person - once) / own.sum() ** 2)
-
-    def variance(values: np.ndarray) -> float:
-        centred = values - values.mean()
-        both = matches.total(np.column_stack([centred, centred**2])) / mass[:, np.newaxis]
-        mean, square = both.T
-        target = centred[matches.target]
-        gap = share @ (target - mean)
-        squares = np.maximum((target - gap) ** 2 - 2 * (target - gap) * mean + square, 0.0)
-        half = 0.5 * float(share @ squares)
-        return float(share**2 @ (target - mean - gap) ** 2) + half * reuse
-
-    return variance
-
-
-def _weighted_variance(design: Design, values: np.ndarray) -> float:
-    """Variance of the difference of weighted means, weights estimated where a model says so."""
-    treated, weights = design.comparison.treated, design.weights
-    contributions = np.zeros(len(values))
-    for arm, sign in ((treated, 1.0), (~treated, -1.0)):
-        mass = weights[arm].sum()
-        contributions[arm] = sign * (values[arm] - weights[arm] @ values[arm] / mass) / mass
-    residual = contributions[:, np.newaxis]
-    contributions = contributions * weights
-    if design.weight_model is not None:
-        contributions = contributions + design.weight_model.influence(residual)[:, 0]
-    by_person = np.bincount(pd.factorize(design.comparison.cluster)[0], contributions)
-    return float(by_person @ by_person)
-
-
-def _kolmogorov(values: np.ndarray, treated: np.ndarray, weight: np.ndarray, binary: bool) -> float:
-    """Largest gap between the weighted distribution functions of the arms."""
-    signed = np.where(treated, weight, 0.0) / weight[treated].sum()
-    signed -= np.where(treated, 0.0, weight) / weight[~treated].sum()
-    if binary:
-        return float(abs(signed @ values))
-    order = np.argsort(values, kind="stable")
-    ends = np.append(np.diff(values[order]) > 0, True)
-    return float(np.abs(np.cumsum(signed[order]))[ends].max())

@@ -1,0 +1,136 @@
+"""How far apart two arms lie on one variable: moments in one pass, distribution functions in one
+walk along the sorted values, before and after weighting together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+
+@dataclass(frozen=True, eq=False)
+class Arms:
+    """Two arms and what each unit weighs in its own, before a design and after it.
+
+    Attributes
+    ----------
+    treated : bool array, shape (r,)
+    shares : float array, shape (r, 2)
+        Weights before and after, each summing to one over the treated and over the controls; NaN
+        in an arm where nobody weighs anything.
+    freedom : float array, shape (2, 2)
+        1 − Σ share² of the treated (first row) and controls, before and after (columns).
+    """
+
+    treated: np.ndarray
+    shares: np.ndarray
+    freedom: np.ndarray
+
+    @classmethod
+    def of(cls, treated: np.ndarray, before: np.ndarray, after: np.ndarray) -> Arms:
+        """Arms from raw weights: arrays of shape (r,)."""
+        shares = np.empty((len(treated), 2))
+        freedom = np.empty((2, 2))
+        control = ~treated
+        for column, weights in enumerate((before, after)):
+            total = weights @ treated, weights @ control
+            with np.errstate(invalid="ignore", divide="ignore"):
+                shares[:, column] = weights / np.where(treated, *total)
+            squares = shares[:, column] ** 2
+            freedom[:, column] = [
+                1 - squares[arm].sum() if mass else np.nan
+                for arm, mass in zip((treated, control), total, strict=True)
+            ]
+        return cls(_frozen(treated), shares, freedom)
+
+
+@dataclass(frozen=True, eq=False)
+class Gaps:
+    """What separates two arms on one variable.
+
+    Attributes
+    ----------
+    mean, variance : float arrays, shape (2, 2)
+        Of the treated (first row) and controls, before and after (columns).
+    largest, average : float arrays, shape (2,)
+        Largest and average distance between the distribution functions of the arms, before and
+        after; the average is over the distinct values of the variable.
+    binary : bool
+        All values are 0 or 1: the variance is p (1 − p), both distances are |p₁ − p₀|.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+    largest: np.ndarray
+    average: np.ndarray
+    binary: bool
+
+
+def gaps(values: np.ndarray, arms: Arms) -> Gaps:
+    """Compare the arms on a variable, float array of shape (r,).
+
+    With equal weights the variance divides by n − 1; it is missing in an arm of one unit.
+    """
+    values = _frozen(values)
+    mean, square, binary = _moments(values, arms.treated, arms.shares)
+    empty = np.isnan(arms.freedom)
+    mean[empty] = np.nan
+    if binary:
+        distance = np.abs(mean[0] - mean[1])
+        return Gaps(mean, mean * (1 - mean), distance, distance, True)
+    with np.errstate(invalid="ignore"):
+        variance = np.where(arms.freedom > 1e-12, square / arms.freedom, np.nan)
+    largest, average = _distances(values, np.argsort(values), arms.treated, arms.shares)
+    largest[empty.any(axis=0)] = average[empty.any(axis=0)] = np.nan
+    return Gaps(mean, variance, largest, average, False)
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """A contiguous read-only view, the one form that the loops below are compiled for."""
+    view = np.ascontiguousarray(values).view()
+    view.setflags(write=False)
+    return view
+
+
+@njit(cache=True, nogil=True)
+def _moments(
+    values: np.ndarray, treated: np.ndarray, shares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    mean = np.zeros((2, 2))
+    square = np.zeros((2, 2))
+    binary = True
+    for row in range(len(values)):
+        value = values[row]
+        binary &= value == 0.0 or value == 1.0
+        arm = 0 if treated[row] else 1
+        mean[arm, 0] += shares[row, 0] * value
+        mean[arm, 1] += shares[row, 1] * value
+    if not binary:
+        for row in range(len(values)):
+            arm = 0 if treated[row] else 1
+            square[arm, 0] += shares[row, 0] * (values[row] - mean[arm, 0]) ** 2
+            square[arm, 1] += shares[row, 1] * (values[row] - mean[arm, 1]) ** 2
+    return mean, square, binary
+
+
+@njit(cache=True, nogil=True)
+def _distances(
+    values: np.ndarray, order: np.ndarray, treated: np.ndarray, shares: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    below = np.zeros(2)
+    largest = np.zeros(2)
+    average = np.zeros(2)
+    distinct = 0
+    for place in range(len(order)):
+        row = order[place]
+        sign = 1.0 if treated[row] else -1.0
+        below[0] += sign * shares[row, 0]
+        below[1] += sign * shares[row, 1]
+        if place + 1 == len(order) or values[order[place + 1]] != values[row]:
+            distinct += 1
+            for column in range(2):
+                distance = abs(below[column])
+                average[column] += distance
+                largest[column] = max(largest[column], distance)
+    return largest, average / max(distinct, 1)
