@@ -8,12 +8,14 @@ value that is strictly smaller replaces the top.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import numpy as np
+from numba import njit
 
 
-def partial_sort(values: Sequence[float], count: int) -> list[int]:
+@njit(cache=True, nogil=True)
+def partial_sort(values: np.ndarray, count: int) -> np.ndarray:
     """Positions of the `count` smallest of `values`, as GNU libstdc++ chooses among equals."""
-    heap = list(range(count))
+    heap = np.arange(count)
     for root in range(count // 2 - 1, -1, -1):
         _sift(heap, root, heap[root], values)
     for position in range(count, len(values)):
@@ -22,7 +24,8 @@ def partial_sort(values: Sequence[float], count: int) -> list[int]:
     return heap
 
 
-def _sift(heap: list[int], root: int, entry: int, values: Sequence[float]) -> None:
+@njit(cache=True, nogil=True)
+def _sift(heap: np.ndarray, root: int, entry: int, values: np.ndarray) -> None:
     """Put `entry` at `root`: the hole sinks along the larger child, then `entry` rises to place."""
     hole = root
     while 2 * hole + 1 < len(heap):

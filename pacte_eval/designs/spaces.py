@@ -9,17 +9,80 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from pacte_eval.designs.neighbours import nearest_with_ties, significant
+from pacte_eval.designs.line import line_of, significant
+from pacte_eval.designs.neighbours import nearest_exactly, nearest_with_ties
 from pacte_eval.designs.sets import MatchedSets
+from pacte_eval.designs.without_replacement import closest_first, nearest_in_order
 
 
 class Space(Protocol):
-    """A distance between units of the same exact cell and of different persons."""
+    """A distance between units of the same exact cell and of different persons.
+
+    Targets and sources are rows, each once; entries of the sets are ones. A target is no neighbour
+    of itself nor of its person's other rows, and has an empty set where it has no neighbour.
+    Distances that agree to 12 significant digits are equal.
+    """
 
     def nearest(self, targets: np.ndarray, sources: np.ndarray, count: int) -> MatchedSets:
-        """All sources as near as the `count`-th nearest of each target, ties included.
+        """All sources as near as the `count`-th nearest of each target, ties included."""
+        ...
 
-        A target is no neighbour of itself nor of its person's other rows. Entries are ones.
+    def with_ties(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        tolerance: float = 0.0,
+    ) -> MatchedSets:
+        """As `nearest`, within a caliper and with a tolerance.
+
+        Parameters
+        ----------
+        caliper : float
+            Largest distance on the score, in its units.
+        tolerance : float
+            Squared distances that differ by no more than this are equal.
+        """
+        ...
+
+    def exactly(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        rank: np.ndarray | None = None,
+    ) -> MatchedSets:
+        """The `count` nearest sources of each target.
+
+        Parameters
+        ----------
+        rank : float array, shape (n,), optional
+            Among equally near sources the lowest comes first; MatchIt's rule by default.
+        """
+        ...
+
+    def without_replacement(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        order: np.ndarray | None,
+        rank: np.ndarray | None = None,
+    ) -> MatchedSets:
+        """The `count` nearest free sources of each target, one more by round; none taken twice.
+
+        Parameters
+        ----------
+        order : int array, shape (len(targets),), or None
+            Positions of targets in the order served; None, the closest remaining pair first.
+        rank
+            As for `exactly`.
         """
         ...
 
@@ -55,7 +118,46 @@ class ScoreSpace:
         return cls(significant(score), cell, pd.factorize(person)[0])
 
     def nearest(self, targets: np.ndarray, sources: np.ndarray, count: int) -> MatchedSets:
-        return nearest_with_ties(self.score, self.cell, self.person, targets, sources, count)
+        return self.with_ties(targets, sources, count)
+
+    def with_ties(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        tolerance: float = 0.0,
+    ) -> MatchedSets:
+        line = line_of(self.score, self.cell, self.person, sources)
+        return nearest_with_ties(line, targets, count, caliper=caliper, tolerance=tolerance)
+
+    def exactly(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        rank: np.ndarray | None = None,
+    ) -> MatchedSets:
+        line = line_of(self.score, self.cell, self.person, sources, rank)
+        return nearest_exactly(line, targets, count, caliper=caliper)
+
+    def without_replacement(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        order: np.ndarray | None,
+        rank: np.ndarray | None = None,
+    ) -> MatchedSets:
+        line = line_of(self.score, self.cell, self.person, sources, rank)
+        if order is None:
+            return closest_first(line, targets, count, caliper=caliper)
+        return nearest_in_order(line, targets, order, count, caliper=caliper)
 
     def anywhere(self) -> ScoreSpace:
         return replace(self, cell=np.zeros_like(self.cell))
