@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs.balance import balance_table
+from pacte_eval.designs.balance import DENOMINATOR, balance_table
+from pacte_eval.designs.saved import load, save
 from pacte_eval.designs.scored import FittedScore
 from pacte_eval.designs.sets import LARGEST_TABLE, Matches
 from pacte_eval.designs.spaces import Space
 from pacte_eval.frames import Comparison
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Estimand = Literal["ATT", "ATC", "ATE", "ATO"]
 Kind = Literal["neighbours", "pairs", "sets", "kernel", "weights"]
@@ -24,6 +30,19 @@ WEIGHTED = "pondéré"
 UNUSED = "témoin non utilisé"
 NO_CONTROL = "aucun témoin dans la cellule exacte"
 TOO_FAR = "aucun témoin à distance du caliper"
+
+_KINDS = {
+    "neighbours": "matching with replacement",
+    "pairs": "matching without replacement",
+    "sets": "matched sets",
+    "kernel": "kernel matching",
+    "weights": "weighting",
+}
+_DENOMINATORS = {
+    "sd_treated": "the standard deviation of all treated",
+    "sd_control": "the standard deviation of all controls",
+    "sd_pooled": "the pooled standard deviation of both arms",
+}
 
 
 class WeightModel(Protocol):
@@ -113,8 +132,7 @@ class Design:
 
     def effective_sample_size(self) -> float:
         """Kish's effective number of controls, (Σw)² / Σw²."""
-        weights = self.weights[~self.comparison.treated]
-        return float(weights.sum() ** 2 / (weights @ weights))
+        return _effective(self.weights[~self.comparison.treated])
 
     def pairs(self) -> pd.DataFrame:
         """Every target with each of its comparison units.
@@ -152,13 +170,69 @@ class Design:
             table.insert(2, "distance", self.space.distance(target, source))
         return table
 
-    def balance(self) -> pd.DataFrame:
+    def balance(self, by: str | None = None, *, interactions: bool = False) -> pd.DataFrame:
         """Balance of the score and of each covariate or level, before and after.
 
-        Columns are those of `pacte_eval.designs.balance.balance_table`; the denominator of
-        standardised differences is ``sd_treated``.
+        Parameters
+        ----------
+        by : str, optional
+            A cell, stratum or covariate whose every level has its own rows.
+        interactions : bool
+            Add the products of two covariates.
+
+        Returns
+        -------
+        DataFrame
+            Its columns are those of `pacte_eval.designs.balance.balance_table`: ``smd_…`` has the
+            denominator ``sd_treated``, ``sd_control`` or ``sd_pooled`` that the estimand asks for.
         """
-        return balance_table(self)
+        return balance_table(self, by, interactions=interactions)
+
+    def love_plot(self, threshold: float = 0.1) -> Figure:
+        """Absolute standardised differences of each covariate or level, before and after.
+
+        Parameters
+        ----------
+        threshold : float
+            The largest difference held to be negligible.
+        """
+        from pacte_eval.figures.balance import love_plot
+
+        table = self.balance()
+        return love_plot(table.assign(label=_names(table)), threshold)
+
+    def overlap_plot(self, bins: int = 20) -> Figure:
+        """The score of the treated, upwards, and of the controls, downwards."""
+        from pacte_eval.figures.balance import overlap_plot
+
+        named = {
+            "low": "bin_low",
+            "high": "bin_high",
+            "treated": "n_treated",
+            "control": "n_control",
+        }
+        return overlap_plot(self.overlap(bins).rename(columns=named))
+
+    def save(self, path: str | Path) -> None:
+        """Write the design as a folder of Parquet files, whole or not at all.
+
+        Raises
+        ------
+        InputError
+            If `path` exists, or a value cannot be written.
+        """
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Design:
+        """A design written by `save`, identical to it.
+
+        Raises
+        ------
+        InputError
+            If `path` holds no design.
+        """
+        return load(path, cls)
 
     def overlap(self, bins: int = 20) -> pd.DataFrame:
         """Counts of the score by arm in bins of equal width.
@@ -183,37 +257,78 @@ class Design:
         )
 
     def summary(self) -> str:
-        """Settings, support and balance as text."""
-        treated = self.comparison.treated
-        facts = {
-            "Treated": f"{int(treated.sum()):,}",
-            "Treated supported": f"{self.n_treated:,} ({self.supported_share:.1%})",
-            "Controls": f"{int((~treated).sum()):,}",
-            "Controls used": f"{self.n_control:,}",
-            "Effective controls": f"{self.effective_sample_size():,.1f}",
-            **{name: str(value) for name, value in self.settings.items()},
-        }
+        """Counts, weights, settings and balance as text."""
         table = self.balance()
-        table["name"] = np.where(
-            table["level"] == "",
-            table["covariate"],
-            table["covariate"] + "[" + table["level"] + "]",
+        denominator = DENOMINATOR[self.estimand]
+        shown = pd.DataFrame(
+            {
+                "": _names(table),
+                "SMD before": table["smd_before"],
+                "SMD after": table["smd_after"],
+                "std err": table["smd_se"],
+                "VR after": table["variance_ratio_after"],
+                "KS before": table["ks_before"],
+                "KS after": table["ks_after"],
+            }
         )
-        shown = table[["name", "smd_before", "smd_after", "smd_se", "ks_before", "ks_after"]]
-        body = shown.to_string(index=False, float_format=lambda value: f"{value:.4f}")
-        width = max(len(line) for line in body.splitlines())
+        body = shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4f}")
+        left = {
+            "Estimand": self.estimand,
+            "Kind": _KINDS[self.kind],
+            "Share supported": f"{self.supported_share:.1%}",
+        }
+        right = {}
+        for arm, member, used in (
+            ("Treated", self.comparison.treated, self.n_treated),
+            ("Controls", ~self.comparison.treated, self.n_control),
+        ):
+            weights = self.weights[member]
+            weights = weights[weights != 0]
+            right[arm] = f"{int(member.sum()):,}"
+            right[f"{arm} used"] = f"{used:,} ({used / member.sum():.1%})"
+            right[f"Effective {arm.lower()}"] = f"{_effective(weights):,.1f}"
+            left[f"Weights of {arm.lower()}"] = f"{weights.min():.4g} to {weights.max():.4g}"
+        settings = {name: value for name, value in self.settings.items() if name != "design"}
+        facts = _two_columns(left, right)
+        words = [f"{name + ':':<20} {value}" for name, value in settings.items()]
+        note = (
+            f"SMD: difference of means over {_DENOMINATORS[denominator]} before the design.\n"
+            "VR: ratio of variances, treated over controls. KS: Kolmogorov–Smirnov distance."
+        )
+        width = max(len(line) for line in [*facts, *body.splitlines()])
         title = f"{self.settings['design']} design".center(width).rstrip()
-        lines = [f"{name + ':':<22}{value}" for name, value in facts.items() if name != "design"]
-        notes = (
-            "SMD: difference of means over the standard deviation of all treated before matching."
-        )
-        return "\n".join([title, "=" * width, *lines, "-" * width, body, "=" * width, notes])
+        parts = [title, "=" * width, *facts, "-" * width, *words, "-" * width, body, "=" * width]
+        return "\n".join([*parts, note])
 
     def __repr__(self) -> str:
+        estimand = "" if self.estimand == "ATT" else f", {self.estimand}"
+        treated = int(self.comparison.treated.sum())
         return (
-            f"Design({self.settings['design']}: {self.n_treated:,} of "
-            f"{int(self.comparison.treated.sum()):,} treated, {self.n_control:,} controls used)"
+            f"Design({self.settings['design']}{estimand}: {self.n_treated:,} of {treated:,} "
+            f"treated, {self.n_control:,} controls used)"
         )
+
+
+def _effective(weights: np.ndarray) -> float:
+    return float(weights.sum() ** 2 / (weights @ weights))
+
+
+def _names(table: pd.DataFrame) -> list[str]:
+    return [
+        f"{covariate}[{level}]" if level else covariate
+        for covariate, level in zip(table["covariate"], table["level"], strict=True)
+    ]
+
+
+def _two_columns(left: Mapping[str, str], right: Mapping[str, str]) -> list[str]:
+    """Lines of ``name: value`` side by side."""
+    sides = []
+    for side in (left, right):
+        name = max(map(len, side)) + 1
+        value = max(map(len, side.values()))
+        sides.append([f"{key + ':':<{name}} {text:>{value}}" for key, text in side.items()])
+    blank = " " * len(sides[0][0])
+    return [f"{one}   {two}".rstrip() for one, two in zip_longest(*sides, fillvalue=blank)]
 
 
 def matched_weights(
