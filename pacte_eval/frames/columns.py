@@ -61,10 +61,10 @@ def normalise(column: pd.Series, role: str) -> pd.Series:
         return factor.cat.rename_categories([str(level) for level in factor.cat.categories])
     codes, found = pd.factorize(column)
     texts = [str(level) for level in found]
-    levels = sorted(set(texts))
-    codes = pd.Index(levels).get_indexer(texts)[codes]
-    factor = pd.Categorical.from_codes(codes, categories=levels)
-    return pd.Series(factor, index=column.index, name=name, copy=False)
+    levels = pd.Index(sorted(set(texts)))
+    codes = levels.get_indexer(pd.Index(texts))[codes]
+    coded = pd.Categorical.from_codes(codes, categories=levels)
+    return pd.Series(coded, index=column.index, name=name, copy=False)
 
 
 def _numbers(column: pd.Series, role: str) -> pd.Series:
