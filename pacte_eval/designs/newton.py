@@ -1,0 +1,89 @@
+"""Newton's method on a smooth convex function: it finds the minimum, or the direction in which the
+function falls for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.linalg import eigh
+
+_ITERATIONS = 200
+_PRECISION = 1e-13
+_ROUNDING = 1e-13
+_SUFFICIENT = 1e-4
+_FLAT = 1e-11
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """A function at some parameters.
+
+    Attributes
+    ----------
+    value : float
+        Infinite where it overflows.
+    gradient : float array, shape (p,)
+    hessian : float array, shape (p, p)
+    """
+
+    value: float
+    gradient: np.ndarray
+    hessian: np.ndarray
+
+
+class Convex(Protocol):
+    """A convex function of p parameters."""
+
+    def at(self, parameters: np.ndarray) -> Point: ...
+
+
+class NoMinimumError(Exception):
+    """The function has no minimum.
+
+    Attributes
+    ----------
+    direction : float array, shape (p,)
+        Along which it is nearly flat, or falls.
+    """
+
+    def __init__(self, direction: np.ndarray) -> None:
+        super().__init__("a convex function without minimum")
+        self.direction = direction
+
+
+def minimise(function: Convex, start: np.ndarray) -> np.ndarray:
+    """Parameters of the minimum: float array, shape (p,).
+
+    The last step is taken from where the Newton decrement is under 1e-13, so that what is left
+    after it is of the order of its square.
+
+    Raises
+    ------
+    NoMinimumError
+        If the curvature along a direction vanishes relative to that at the start, or no step
+        lowers the function.
+    """
+    parameters = start
+    point = first = function.at(parameters)
+    for _ in range(_ITERATIONS if len(start) else 0):
+        curvature, directions = eigh(point.hessian, first.hessian)
+        if curvature[0] < _FLAT:
+            raise NoMinimumError(directions[:, 0])
+        along = directions.T @ point.gradient
+        step = -directions @ (along / curvature)
+        decrement = float(along @ (along / curvature))
+        if decrement <= _PRECISION:
+            return parameters + step
+        rounding, length = _ROUNDING * (1 + abs(point.value)), 1.0
+        reached = function.at(parameters + step)
+        while not reached.value <= point.value + rounding - _SUFFICIENT * length * decrement:
+            length /= 2
+            if length < _FLAT:
+                raise NoMinimumError(step)
+            reached = function.at(parameters + length * step)
+        parameters, point = parameters + length * step, reached
+    if len(start):
+        raise NoMinimumError(step)
+    return parameters
