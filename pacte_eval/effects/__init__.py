@@ -1,12 +1,12 @@
-"""A design applied to outcomes: effects period by period, with errors that account for matching.
+"""A design applied to outcomes: effects period by period, with errors that account for the design.
 
 Public names
 ------------
-``estimate(design, outcomes, *, contrast="level", reference=None, se="abadie-imbens",
-cluster=None, periods=None, level=0.95) -> Effects``
+``estimate(design, outcomes, *, contrast="level", reference=None, se=None, cluster=None,
+adjust=None, periods=None, level=0.95) -> Effects``
 ``full_att_bounds(design, outcomes, limits=(0, 1)) -> DataFrame``
 ``Effects`` : ``table``, ``covariance(mask=None)``, ``bands(level=0.95)``, ``contrast(a, b)``,
-``summary()``
+``tie_span()``, ``summary()``
 """
 
 from pacte_eval.effects.bounds import full_att_bounds

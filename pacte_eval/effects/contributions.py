@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from pacte_eval.effects.matched import Block, MatchedOperator
+from pacte_eval.effects.block import Block, Operator
+from pacte_eval.effects.inputs import Clusters
 
 _BLOCK = 8_000_000
 
@@ -17,32 +18,34 @@ class SummedContributions:
 
     Parameters
     ----------
-    operator : MatchedOperator
+    operator : callable
+        From outcomes (n, columns) to a `Block`.
     outcomes : float array, shape (n, t)
         NaN where censored; float32 is widened as it is used.
     base : float array, shape (n, 1), optional
         What a difference subtracts from each unit.
-    groups : int array, shape (n,), optional
-        Cluster of each unit, from 0; each unit is its own without it. Sums are scaled by
-        √(G / (G − 1)) for G clusters.
+    clusters : Clusters
+        Sums by cluster are scaled by √(G / (G − 1)) for G clusters.
     """
 
     def __init__(
         self,
-        operator: MatchedOperator,
+        operator: Operator,
         outcomes: np.ndarray,
         base: np.ndarray | None,
-        groups: np.ndarray | None,
+        clusters: Clusters,
     ) -> None:
         self._operator = operator
         self._outcomes = outcomes
         self._base = base
         self._sum: sparse.csr_matrix | None = None
-        if groups is not None:
-            number = int(groups.max()) + 1
-            factor = np.full(len(groups), np.sqrt(number / (number - 1)))
+        codes = clusters.codes
+        if codes is not None:
+            inside = np.flatnonzero(codes >= 0)
+            factor = np.sqrt(clusters.number / (clusters.number - 1))
             self._sum = sparse.csr_matrix(
-                (factor, (groups, np.arange(len(groups)))), shape=(number, len(groups))
+                (np.full(len(inside), factor), (codes[inside], inside)),
+                shape=(int(codes.max()) + 1, len(codes)),
             )
 
     @property

@@ -35,11 +35,14 @@ class Effects:
         the joint covariance; None where ``contribution_kind`` is ``"none"``.
     clusters : int
         Number of independent clusters.
+    ties : callable or None
+        What the choice among ties could make of each row; None where nothing was shared.
     """
 
     table: pd.DataFrame
     contributions: Contributions | None = field(repr=False)
     clusters: int
+    ties: Callable[[], pd.DataFrame] | None = field(repr=False, default=None)
 
     def covariance(self, mask: np.ndarray | Sequence[bool] | None = None) -> pd.DataFrame:
         """Joint covariance of the estimates where `mask` is true (all by default).
@@ -128,6 +131,26 @@ class Effects:
         values = self.table["estimate"].to_numpy()
         estimate = float(values[rows[0]] - values[rows[1]])
         return pd.Series({"estimate": estimate, "se": error, **interval(estimate, error, 0.95)})
+
+    def tie_span(self) -> pd.DataFrame:
+        """The least and the largest estimate that a choice among equally near units can give.
+
+        Returns
+        -------
+        DataFrame
+            ``month``, ``low``, ``high``.
+
+        Raises
+        ------
+        InputError
+            If the design did not share its sets between ties, or the estimate is adjusted.
+        """
+        if self.ties is None:
+            raise InputError(
+                f"no span over ties for '{self.table['estimator'].iloc[0]}': it is that of "
+                "NearestNeighbour(ties='average') estimated with adjust='none'"
+            )
+        return self.ties()
 
     def summary(self) -> str:
         """The table as text, with what is common to all its rows above it."""

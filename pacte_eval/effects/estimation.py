@@ -8,22 +8,29 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
+from pacte_eval.effects.block import Block, Operator
 from pacte_eval.effects.contributions import SummedContributions
 from pacte_eval.effects.effects import Effects, interval
-from pacte_eval.effects.inputs import read_clusters, read_outcome, read_window
-from pacte_eval.effects.matched import LOCAL_FIT, MatchedOperator, homoscedastic_variance
-from pacte_eval.frames import Outcomes
-
-StandardError = Literal["abadie-imbens", "abadie-imbens-2016", "abadie-imbens-homoscedastic"]
-_ERRORS: tuple[StandardError, ...] = (
-    "abadie-imbens",
-    "abadie-imbens-2016",
-    "abadie-imbens-homoscedastic",
+from pacte_eval.effects.inputs import Clusters, read_clusters, read_outcome, read_window
+from pacte_eval.effects.matched import MatchedOperator, homoscedastic_variance
+from pacte_eval.effects.regression import Regression
+from pacte_eval.effects.standard_errors import (
+    Adjustment,
+    StandardError,
+    contribution_kind,
+    error_label,
+    is_homoscedastic,
+    is_sandwich,
+    read_adjustment,
+    read_error,
 )
-FEW_CLUSTERS = 40
+from pacte_eval.effects.ties import TieSpan, breaks_ties
+from pacte_eval.effects.weighted import WeightedOperator
+from pacte_eval.effects.wild import WildBootstrap
+from pacte_eval.frames import Outcomes
 
 
 def estimate(
@@ -32,12 +39,13 @@ def estimate(
     *,
     contrast: Literal["level", "difference"] = "level",
     reference: Sequence[Period] | None = None,
-    se: StandardError = "abadie-imbens",
+    se: StandardError | None = None,
     cluster: str | np.ndarray | pd.Series | None = None,
+    adjust: Adjustment | None = None,
     periods: Sequence[Period] | None = None,
     level: float = 0.95,
 ) -> Effects:
-    """Average effect on the supported treated, at every period.
+    """Average effect on the supported target population, at every period.
 
     Parameters
     ----------
@@ -51,18 +59,38 @@ def estimate(
     reference : sequence of periods
         The window of a difference: two whole months are its first and last; anything else is
         the list of its periods. There is no default.
-    se : str
-        ``"abadie-imbens"``: Abadie and Imbens (2006), conditional variance from the nearest
-        units of the same arm; with clusters, linearised contributions summed by cluster.
-        ``"abadie-imbens-homoscedastic"``: the same with one common conditional variance,
-        estimated from the matched pairs, and never less than the variance for fixed covariates:
-        what R's Matching prints by default. No covariance follows from it.
-        ``"abadie-imbens-2016"``: linearised contributions plus the term for an estimated logit
-        (Abadie and Imbens 2016); the term may raise or lower the error. Proved by simulation
-        and independent derivation only. Refused with a caliper.
+    se : str, optional
+        Standard error, by the kind of design (the default comes first).
+
+        Neighbours with replacement: ``"abadie-imbens"``: Abadie and Imbens (2006), conditional
+        variance from the nearest units of the same arm; with clusters, as ``"linearised"``.
+        ``"abadie-imbens-2016"``: linearised contributions plus the term for an estimated score
+        (Abadie and Imbens 2016), which may raise or lower the error; proved by simulation and
+        independent derivation only. ``"abadie-imbens-homoscedastic"``: one common conditional
+        variance from the matched pairs, as R's Matching prints by default, or
+        ``"abadie-imbens-homoscedastic-sample"`` with covariates held fixed, as with its
+        ``sample=TRUE``; no covariance follows from either.
+
+        Neighbours and kernels: ``"linearised"``: linearised contributions summed by cluster;
+        ``"otsu-rai"``: the same multiplied at random, intervals from the quantiles.
+
+        Weights: ``"m-estimation"``: the estimation of the weights is accounted for;
+        ``"influence-function"``: score and regression taken as known, with
+        ``adjust="augmented"``.
+
+        All, and the only ones of pairs and sets: ``"HC1"``, ``"HC0"``, ``"HC2"``, ``"HC3"``:
+        sandwich of the weighted regression of the outcome on treatment, weights held fixed.
     cluster : str or array of shape (n,), optional
-        Who is independent of whom: the persons of the comparison by default (``"person"``);
-        ``"unit"`` for independent units; the name of a stratum, covariate or cell; or an array.
+        Who is independent of whom: ``"person"``, the persons of the comparison; ``"unit"`` for
+        independent units; ``"set"``, the pair or set; the name of a stratum, covariate or cell;
+        or an array. By default persons; but sets for pairs and sets (subclasses apart) whose
+        persons come once, with HC1 or HC0.
+    adjust : ``"none"``, ``"regression"`` or ``"augmented"``, optional
+        ``"regression"``: linear regression on all covariates by the weights of the design, in the
+        arm that is compared with the targets (in both for ATE): the bias adjustment of Abadie and
+        Imbens (2011) for neighbours, g-computation elsewhere. ``"augmented"``: regression by
+        sampling weights, and the weighted mean of its residuals: doubly robust. By default
+        regression for neighbours on several continuous covariates, none elsewhere.
     periods : sequence of int or str, optional
         Names of the columns of an array.
     level : float
@@ -79,82 +107,120 @@ def estimate(
 
     Notes
     -----
-    A treated unit counts at a period if it is observed there with at least one of its matched
-    controls; the controls observed share its set equally. ``n_treated`` and ``n_control`` count
-    these treated units, and the controls with a positive share. With fewer than two treated units
-    the standard error is missing. With a caliper, the error is conditional on the design.
+    A target counts at a period if it is observed there with at least one of its matched units;
+    those observed share its set equally. ``n_treated`` and ``n_control`` count the units with a
+    share. Where an arm has too few units the standard error is missing. Errors of pairs and sets,
+    and with a caliper, are conditional on the design.
     """
-    if se not in _ERRORS:
-        raise InputError(f"se='{se}' is unknown: {nearest(se, _ERRORS)}")
     if not 0 < level < 1:
         raise InputError(f"level={level} must lie between 0 and 1, as 0.95")
-    caliper = design.settings.get("caliper", "none") != "none"
-    if se == "abadie-imbens-2016" and caliper:
-        raise InputError(
-            "se='abadie-imbens-2016' is not valid with a caliper: use se='abadie-imbens'"
-        )
-    if se == "abadie-imbens-2016" and design.model is None:
-        raise InputError(
-            "se='abadie-imbens-2016' needs a logit fitted by the design, not score= given"
-        )
     comparison = design.comparison
+    adjust = read_adjustment(adjust, design)
+    se = read_error(se, design, adjust)
     name, values, labels = read_outcome(outcomes, comparison, periods)
-    groups = read_clusters(cluster, comparison)
-    if se == "abadie-imbens-homoscedastic" and groups is not None:
-        raise InputError(
-            "se='abadie-imbens-homoscedastic' is meaningless with clusters: give cluster='unit'"
-        )
+    clusters = read_clusters(
+        cluster,
+        design,
+        by_set=design.kind in ("pairs", "sets")
+        and se in ("HC0", "HC1")
+        and design.settings["design"] != "Subclassification",
+    )
+    if clusters.codes is not None and (is_homoscedastic(se) or se in ("HC2", "HC3")):
+        raise InputError(f"se='{se}' is meaningless with clusters: give cluster='unit'")
     window = read_window(contrast, reference, labels)
     base = None
     if window is not None:
         base = values[:, window].astype(np.float64).mean(axis=1, keepdims=True)
+    regression = None
+    if adjust != "none":
+        regression = Regression.of(comparison, augmented=adjust == "augmented")
 
-    operator = MatchedOperator(
-        design,
-        clustered=groups is not None or se == "abadie-imbens-2016",
-        estimated_score=se == "abadie-imbens-2016",
+    summed = SummedContributions(
+        _operator(design, se, clusters, regression), values, base, clusters
     )
-    summed = SummedContributions(operator, values, base, groups)
     rows = []
     for start in range(0, len(labels), summed.width):
         columns = list(range(start, min(start + summed.width, len(labels))))
         block = summed.block(columns)
-        if se == "abadie-imbens-homoscedastic":
-            variance = homoscedastic_variance(design, summed.values(columns), block)
-        else:
-            variance = np.sum(summed.by_cluster(block.contributions) ** 2, axis=0)
-        variance = np.where(block.n_treated >= 2, variance, np.nan)
-        for place, column in enumerate(columns):
-            effect, error = float(block.estimate[place]), float(np.sqrt(variance[place]))
-            rows.append(
-                {
-                    "month": labels[column],
-                    "estimate": effect,
-                    "se": error,
-                    **interval(effect, error, level),
-                    "n_treated": int(block.n_treated[place]),
-                    "n_control": int(block.n_control[place]),
-                    "treated_mean": float(block.treated_mean[place]),
-                    "control_mean": float(block.control_mean[place]),
-                }
+        if is_homoscedastic(se):
+            variance = homoscedastic_variance(
+                design, summed.values(columns), regression, sample=se.endswith("sample")
             )
+        else:
+            contributions = summed.by_cluster(block.contributions)
+            variance = np.sum(contributions**2, axis=0)
+        error = np.sqrt(np.where(block.varies, variance, np.nan))
+        wild = WildBootstrap.of(contributions) if se == "otsu-rai" else None
+        rows += [
+            _row(block, place, labels[column], float(error[place]), level, wild)
+            for place, column in enumerate(columns)
+        ]
     table = pd.DataFrame(rows)
     table["comparison"] = f"{comparison.treated_label} contre {comparison.control_label}"
     table["outcome"] = name
     table["cell"] = "ensemble"
-    table["estimator"] = str(design.settings["design"])
-    table["estimand"] = "ATT, niveau" if window is None else _difference_label(labels, window)
-    table["se_kind"] = _kind(se, groups, cluster, caliper)
+    table["estimator"] = str(design.settings["design"]) + _ADJUSTED[adjust]
+    table["estimand"] = f"{design.estimand}, " + (
+        "niveau" if window is None else _difference_label(labels, window)
+    )
+    table["se_kind"] = error_label(se, design, clusters)
     table["target_population"] = _population(design)
-    linear = se != "abadie-imbens-homoscedastic"
-    table["contribution_kind"] = "linearised" if linear else "none"
+    kind = contribution_kind(se)
+    table["contribution_kind"] = kind
     return Effects(
         table=table[_COLUMNS],
-        contributions=summed if linear else None,
-        clusters=len(comparison) if groups is None else int(groups.max()) + 1,
+        contributions=None if kind == "none" else summed,
+        clusters=clusters.number,
+        ties=TieSpan(design, summed.values, labels)
+        if adjust == "none" and breaks_ties(design)
+        else None,
     )
 
 
+def _operator(
+    design: Design, se: StandardError, clusters: Clusters, regression: Regression | None
+) -> Operator:
+    clustered = clusters.codes is not None
+    if design.kind not in ("neighbours", "kernel") or is_sandwich(se):
+        return WeightedOperator(design, se, clustered=clustered, regression=regression)
+    return MatchedOperator(
+        design,
+        linearised=se in ("linearised", "otsu-rai", "abadie-imbens-2016") or clustered,
+        estimated_score=se == "abadie-imbens-2016",
+        regression=regression,
+    )
+
+
+def _row(
+    block: Block,
+    place: int,
+    month: Period,
+    error: float,
+    level: float,
+    wild: WildBootstrap | None,
+) -> dict[str, object]:
+    effect = float(block.estimate[place])
+    if wild is None or np.isnan(error):
+        limits = interval(effect, error, level)
+    else:
+        limits = wild.interval(place, effect, level)
+    return {
+        "month": month,
+        "estimate": effect,
+        "se": error,
+        **limits,
+        "n_treated": int(block.n_treated[place]),
+        "n_control": int(block.n_control[place]),
+        "treated_mean": float(block.treated_mean[place]),
+        "control_mean": float(block.control_mean[place]),
+    }
+
+
+_ADJUSTED: dict[Adjustment, str] = {
+    "none": "",
+    "regression": ", ajusté par régression",
+    "augmented": ", augmenté d'une régression",
+}
 _COLUMNS = [
     "comparison",
     "outcome",
@@ -180,29 +246,17 @@ _COLUMNS = [
 def _difference_label(labels: tuple[Period, ...], window: list[int]) -> str:
     first, last = labels[window[0]], labels[window[-1]]
     span = str(first) if first == last else f"{first} à {last}"
-    return f"ATT, différence, référence {span}".replace("-", "−")
+    return f"différence, référence {span}".replace("-", "−")
 
 
-def _kind(se: str, groups: np.ndarray | None, cluster: object, caliper: bool) -> str:
-    if se == "abadie-imbens-homoscedastic":
-        kind = "Abadie–Imbens 2006, variance conditionnelle homoscédastique"
-    elif se == "abadie-imbens" and groups is None:
-        kind = "Abadie–Imbens 2006, variance conditionnelle au plus proche du même bras"
-    else:
-        kind = f"contributions linéarisées, ajustement local sur {LOCAL_FIT} témoins"
-        if se == "abadie-imbens-2016":
-            kind += ", score estimé (Abadie–Imbens 2016)"
-    if groups is not None:
-        by = {"person": "personne", "None": "personne"}.get(str(cluster), str(cluster))
-        kind += f", grappes par {by if cluster is None or isinstance(cluster, str) else 'groupe'}"
-        number = int(groups.max()) + 1
-        if number < FEW_CLUSTERS:
-            kind += f", peu de grappes ({number})"
-    return kind + (", conditionnelle au plan (caliper)" if caliper else "")
+_TARGET = {"ATT": "traités", "ATC": "témoins", "ATE": "unités"}
 
 
 def _population(design: Design) -> str:
+    if design.estimand == "ATO":
+        return "unités, selon leur recouvrement"
+    whom = _TARGET[design.estimand]
     if bool((design.weights[design.target_arm] != 0).all()):
-        return "ensemble des traités"
+        return f"ensemble des {whom}"
     share = f"{100 * design.supported_share:.1f}".replace(".", ",")
-    return f"{share}\u202f% des traités, comparables"
+    return f"{share}\u202f% des {whom}, comparables"

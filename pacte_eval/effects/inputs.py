@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.definitions.months import Period
+from pacte_eval.designs import Design
+from pacte_eval.designs.subclasses import set_codes
 from pacte_eval.frames import Comparison, Outcomes
 
 
@@ -43,32 +46,86 @@ def read_outcome(
     return name, made.values, tuple(made.periods)
 
 
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Who is independent of whom.
+
+    Attributes
+    ----------
+    codes : int array, shape (n,), or None
+        From 0, −1 outside any cluster; None where every unit is its own.
+    number : int
+        Clusters with a unit that the design uses.
+    label : str
+        What makes a cluster, in French.
+    """
+
+    codes: np.ndarray | None
+    number: int
+    label: str
+
+
 def read_clusters(
-    cluster: str | np.ndarray | pd.Series | None, comparison: Comparison
-) -> np.ndarray | None:
-    """Codes of clusters, or None where every unit is its own."""
+    cluster: str | np.ndarray | pd.Series | None, design: Design, *, by_set: bool
+) -> Clusters:
+    """The clusters asked for; by default the persons, or the sets.
+
+    Parameters
+    ----------
+    cluster : str, array of shape (n,) or None
+    design : Design
+    by_set : bool
+        Whether the default is the sets of the design, where each person is one unit.
+
+    Raises
+    ------
+    InputError
+        If the name is unknown, values are missing or not n, or there is only one cluster.
+    """
+    comparison = design.comparison
+    used = design.weights != 0
     if isinstance(cluster, str) and cluster == "unit":
-        return None
+        return Clusters(None, int(used.sum()), "unité")
+    if cluster is None and by_set and len(pd.unique(comparison.cluster)) == len(comparison):
+        cluster = "set"
+    if isinstance(cluster, str) and cluster == "set":
+        codes, label = _sets(design), "paire" if design.kind == "pairs" else "ensemble apparié"
+    else:
+        member, label = _members(cluster, comparison)
+        if pd.isna(member).any():
+            raise InputError(f"cluster has {counted(int(pd.isna(member).sum()), 'missing value')}")
+        codes = pd.factorize(member)[0]
+    number = len(np.unique(codes[used]))
+    if number == 1:
+        raise InputError("all units are in one cluster: no standard error can be computed")
+    return Clusters(None if len(codes) == codes.max() + 1 else codes, number, label)
+
+
+def _sets(design: Design) -> np.ndarray:
+    if design.matches is None or design.kind not in ("pairs", "sets"):
+        raise InputError(
+            f"cluster='set' needs sets that share no unit, which a design of "
+            f"{design.settings['design']} does not make: give cluster='person'"
+        )
+    return set_codes(design.matches, len(design.comparison))
+
+
+def _members(
+    cluster: str | np.ndarray | pd.Series | None, comparison: Comparison
+) -> tuple[np.ndarray, str]:
     if cluster is None or (isinstance(cluster, str) and cluster == "person"):
-        member = comparison.cluster
-    elif isinstance(cluster, str):
+        return comparison.cluster, "personne"
+    if isinstance(cluster, str):
         frames = (comparison.strata, comparison.covariates, comparison.cells)
         known = {str(column): frame for frame in frames for column in frame.columns}
         if cluster not in known:
-            hint = nearest(cluster, [*known, "person", "unit"])
+            hint = nearest(cluster, [*known, "person", "unit", "set"])
             raise InputError(f"cluster '{cluster}' is no stratum, covariate or cell: {hint}")
-        member = known[cluster][cluster].to_numpy()
-    else:
-        member = np.asarray(cluster)
-        if len(member) != len(comparison):
-            raise InputError(f"cluster has {len(member)} values for {len(comparison)} units")
-    if pd.isna(member).any():
-        raise InputError(f"cluster has {int(pd.isna(member).sum())} missing values")
-    codes = pd.factorize(member)[0]
-    number = int(codes.max()) + 1
-    if number == 1:
-        raise InputError("all units are in one cluster: no standard error can be computed")
-    return None if number == len(codes) else codes
+        return known[cluster][cluster].to_numpy(), cluster
+    member = np.asarray(cluster)
+    if len(member) != len(comparison):
+        raise InputError(f"cluster has {len(member)} values for {len(comparison)} units")
+    return member, "groupe"
 
 
 def read_window(

@@ -241,7 +241,7 @@ def test_the_2016_term_is_exact_algebra(lalonde: Comparison, lalonde_frame: pd.D
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"se": "bootstrap"}, "se='bootstrap' is unknown"),
+        ({"se": "bootstrap"}, "fixed number of neighbours.*Abadie and Imbens 2008"),
         ({"se": "abadie-imbens-2016"}, "score= given"),
         ({"level": 95}, "level=95"),
         ({"contrast": "differences"}, "did you mean 'difference'"),

@@ -1,0 +1,40 @@
+"""What an operator says of some columns of outcomes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Estimates for some columns of outcomes; arrays of shape (t,).
+
+    Attributes
+    ----------
+    contributions : float array, shape (n, t) or (2n, t)
+        Their squares, summed by cluster first, sum to the variance.
+    varies : bool array
+        Where there are units enough for a standard error.
+    """
+
+    estimate: np.ndarray
+    treated_mean: np.ndarray
+    control_mean: np.ndarray
+    n_treated: np.ndarray
+    n_control: np.ndarray
+    contributions: np.ndarray
+    varies: np.ndarray
+
+
+Operator = Callable[[np.ndarray], Block]
+
+
+def filled(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Outcomes with 0 where censored, and who is observed: (n, t), or (n, 1) where all are."""
+    observed = ~np.isnan(values)
+    if observed.all():
+        return values, observed[:, :1]
+    return np.where(observed, values, 0.0), observed

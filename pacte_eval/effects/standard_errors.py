@@ -1,0 +1,199 @@
+"""Which standard error and which adjustment a design may have, and what they are called."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.designs import Design
+from pacte_eval.designs.design import Kind
+from pacte_eval.designs.spaces import ScoreSpace
+from pacte_eval.effects.inputs import Clusters
+from pacte_eval.effects.matched import LOCAL_FIT
+from pacte_eval.effects.wild import REPLICATIONS
+from pacte_eval.frames.columns import is_factor
+
+StandardError = Literal[
+    "abadie-imbens",
+    "abadie-imbens-2016",
+    "abadie-imbens-homoscedastic",
+    "abadie-imbens-homoscedastic-sample",
+    "linearised",
+    "otsu-rai",
+    "m-estimation",
+    "influence-function",
+    "HC0",
+    "HC1",
+    "HC2",
+    "HC3",
+]
+Adjustment = Literal["none", "regression", "augmented"]
+ContributionKind = Literal["influence", "linearised", "none"]
+
+_FEW_CLUSTERS = 40
+_SANDWICH: tuple[StandardError, ...] = ("HC1", "HC0", "HC2", "HC3")
+# The default of each kind of design comes first.
+_ALLOWED: dict[Kind, tuple[StandardError, ...]] = {
+    "neighbours": (
+        "abadie-imbens",
+        "abadie-imbens-2016",
+        "abadie-imbens-homoscedastic",
+        "abadie-imbens-homoscedastic-sample",
+        "linearised",
+        "otsu-rai",
+        *_SANDWICH,
+    ),
+    "kernel": ("linearised", "otsu-rai", *_SANDWICH),
+    "pairs": _SANDWICH,
+    "sets": _SANDWICH,
+    "weights": ("m-estimation", "influence-function", *_SANDWICH),
+}
+
+
+def is_sandwich(se: StandardError) -> bool:
+    return se in _SANDWICH
+
+
+def is_homoscedastic(se: StandardError) -> bool:
+    return se.startswith("abadie-imbens-homoscedastic")
+
+
+def contribution_kind(se: StandardError) -> ContributionKind:
+    if is_homoscedastic(se):
+        return "none"
+    return "influence" if se in ("m-estimation", "influence-function") else "linearised"
+
+
+def read_adjustment(adjust: Adjustment | None, design: Design) -> Adjustment:
+    """The adjustment asked for; by default that of matching on several continuous covariates.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, or has no meaning for the estimand.
+    """
+    if adjust is None:
+        return "regression" if _several_continuous(design) else "none"
+    if adjust not in get_args(Adjustment):
+        raise InputError(f"adjust='{adjust}' is unknown: {nearest(adjust, get_args(Adjustment))}")
+    if adjust != "none" and design.estimand == "ATO":
+        raise InputError(
+            f"adjust='{adjust}' is not for estimand='ATO': overlap weights balance the score's "
+            "covariates already; give adjust='none'"
+        )
+    return adjust
+
+
+def _several_continuous(design: Design) -> bool:
+    """Whether neighbours were found by a distance on two or more continuous covariates."""
+    if str(design.settings.get("distance", "score")) in ("score", "linear-score"):
+        return False
+    covariates = design.comparison.covariates
+    named = str(design.settings.get("mahalanobis_on", "all covariates"))
+    names = list(covariates.columns) if named == "all covariates" else named.split(", ")
+    columns = [covariates[name] for name in names]
+    return sum(not is_factor(column) and column.nunique() > 2 for column in columns) > 1
+
+
+def read_error(se: StandardError | None, design: Design, adjust: Adjustment) -> StandardError:
+    """The standard error asked for, or the default of the design.
+
+    Raises
+    ------
+    InputError
+        If it is unknown, or not valid with the design or the adjustment.
+    """
+    allowed = _ALLOWED[design.kind]
+    if se is None:
+        return allowed[0]
+    name = design.settings["design"]
+    if str(se) == "bootstrap" and design.kind == "neighbours":
+        raise InputError(
+            "se='bootstrap' is not valid for matching with a fixed number of neighbours: its "
+            "variance does not converge to the true one (Abadie and Imbens 2008); use "
+            "se='abadie-imbens', or se='otsu-rai' for a bootstrap that is"
+        )
+    if se not in get_args(StandardError):
+        raise InputError(f"se='{se}' is unknown: {nearest(se, allowed)}")
+    if se not in allowed:
+        raise InputError(
+            f"se='{se}' is not for a design of {name}: use se='{allowed[0]}' "
+            f"(or {', '.join(allowed[1:])})"
+        )
+    if se == "abadie-imbens-2016":
+        _check_2016(design)
+    if se == "influence-function" and adjust != "augmented":
+        raise InputError(
+            f"se='influence-function' goes with adjust='augmented', not '{adjust}': use "
+            "se='m-estimation'"
+        )
+    if is_sandwich(se) and adjust != "none":
+        _check_sandwich(se, design, adjust)
+    return se
+
+
+def _check_2016(design: Design) -> None:
+    se = "se='abadie-imbens-2016'"
+    if has_caliper(design):
+        raise InputError(f"{se} is not valid with a caliper: use se='abadie-imbens'")
+    if design.model is None:
+        raise InputError(f"{se} needs a logit fitted by the design, not score= given")
+    if design.model.coefficients is None:
+        raise InputError(
+            f"{se} is not valid with a boosted score, which has no finite number of parameters: "
+            "use se='abadie-imbens'"
+        )
+    if not isinstance(design.space, ScoreSpace):
+        raise InputError(
+            f"{se} is for neighbours on the score, not distance='{design.settings['distance']}': "
+            "use se='abadie-imbens'"
+        )
+
+
+def _check_sandwich(se: StandardError, design: Design, adjust: Adjustment) -> None:
+    if adjust == "augmented" or design.kind in ("neighbours", "kernel"):
+        use = _ALLOWED[design.kind][0]
+        raise InputError(
+            f"se='{se}' holds the weights of one regression fixed, which adjust='{adjust}' on a "
+            f"design of {design.settings['design']} is not: "
+            + ("use adjust='regression'" if is_sandwich(use) else f"use se='{use}'")
+        )
+    if se in ("HC2", "HC3"):
+        raise InputError(f"se='{se}' is not computed with adjust='{adjust}': use se='HC1'")
+
+
+def has_caliper(design: Design) -> bool:
+    return design.settings.get("caliper", "none") != "none"
+
+
+def error_label(se: StandardError, design: Design, clusters: Clusters) -> str:
+    """The standard error in words, with what it is conditional on."""
+    local = f"ajustement local sur {LOCAL_FIT} témoins"
+    if design.estimand != "ATT":
+        local = f"ajustement local sur {LOCAL_FIT} voisins"
+    linear = f"contributions linéarisées, {local}"
+    homoscedastic = "Abadie–Imbens 2006, variance conditionnelle homoscédastique"
+    label = {
+        "abadie-imbens": "Abadie–Imbens 2006, variance conditionnelle au plus proche du même bras"
+        if clusters.codes is None
+        else linear,
+        "abadie-imbens-2016": f"{linear}, score estimé (Abadie–Imbens 2016)",
+        "abadie-imbens-homoscedastic": homoscedastic,
+        "abadie-imbens-homoscedastic-sample": f"{homoscedastic}, covariables fixes",
+        "linearised": linear,
+        "otsu-rai": f"bootstrap sauvage des {linear} (Otsu–Rai 2017), {REPLICATIONS} tirages",
+        "m-estimation": "M-estimation"
+        + ("" if design.weight_model else ", pondérations tenues pour fixes"),
+        "influence-function": "fonction d'influence, score et régression tenus pour connus",
+    }.get(se, f"{se}, pondérations tenues pour fixes")
+    if clusters.codes is not None:
+        label += f", grappes par {clusters.label}"
+        if clusters.number < _FEW_CLUSTERS:
+            label += f", peu de grappes ({clusters.number})"
+    if has_caliper(design):
+        label += ", conditionnelle au plan (caliper)"
+    elif design.kind in ("pairs", "sets"):
+        label += ", conditionnelle au plan"
+    if design.model is not None and design.model.coefficients is None:
+        label += ", intervalle descriptif (score par boosting)"
+    return label
