@@ -93,25 +93,23 @@ class Calibrated:
         base × exp(index), with the total of the target.
     index : float array, shape (m,)
         The linear index of every unit, those without base weight included.
-    columns : int array, shape (q,)
-        Of the terms: the intercept and those that determine the weights.
-    information : float array, shape (q, q)
-        Σ weight x xᵀ over these columns.
+    model : EstimatedWeights
     """
 
     weights: np.ndarray
     index: np.ndarray
-    columns: np.ndarray
-    information: np.ndarray
+    model: EstimatedWeights
 
 
-def calibrate(terms: Terms, base: np.ndarray, target: np.ndarray) -> Calibrated:
+def calibrate(rows: np.ndarray, terms: Terms, base: np.ndarray, target: np.ndarray) -> Calibrated:
     """Weights w = base × exp(xᵀθ) with Σ w x = Σ target x, x with its intercept.
 
     Parameters
     ----------
+    rows : int array, shape (m,)
+        The units, by their row in the comparison.
     terms : Terms
-        m rows.
+        Their columns.
     base, target : float arrays, shape (m,)
         Sampling weights of the units to weigh, and of those whose means are wanted; 0 elsewhere.
 
@@ -143,12 +141,15 @@ def calibrate(terms: Terms, base: np.ndarray, target: np.ndarray) -> Calibrated:
     if gap.max(initial=0.0) > _BALANCED:
         raise OutOfReachError(1 + int(np.argmax(gap)))
     columns = np.concatenate([[0], 1 + kept])
-    return Calibrated(
-        weights=weights,
-        index=index - top + np.log(mass),
-        columns=columns,
+    model = EstimatedWeights(
+        rows,
+        terms,
+        columns,
+        derivative=weights,
+        moment=target - weights,
         information=gram[np.ix_(columns, columns)],
     )
+    return Calibrated(weights, index - top + np.log(mass), model)
 
 
 @dataclass(frozen=True, eq=False)

@@ -95,16 +95,8 @@ Fit = tuple[np.ndarray, np.ndarray, EstimatedWeights]
 
 def _on_treated(terms: Terms, treated: np.ndarray, sampling: np.ndarray) -> Fit:
     base, wanted = np.where(treated, 0.0, sampling), np.where(treated, sampling, 0.0)
-    found = calibrate(terms, base, wanted)
-    model = EstimatedWeights(
-        np.arange(len(treated)),
-        terms,
-        found.columns,
-        derivative=found.weights,
-        moment=wanted - found.weights,
-        information=found.information,
-    )
-    return wanted + found.weights, found.index, model
+    found = calibrate(np.arange(len(treated)), terms, base, wanted)
+    return wanted + found.weights, found.index, found.model
 
 
 def _on_all(terms: Terms, treated: np.ndarray, sampling: np.ndarray) -> Fit:

@@ -79,11 +79,11 @@ class EntropyBalancing:
             )
         weights = np.zeros(len(comparison))
         groups: list[EstimatedWeights] = []
-        dropped: dict[str, str] = {}
         order = np.argsort(cell, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(cell[order])) + 1):
             if both[cell[rows[0]]]:
-                groups += self._balance(comparison, rows, weights, dropped)
+                weights[rows], balanced = self._balance(comparison, rows)
+                groups += balanced
         inside, treated = both[cell], comparison.treated
         reasons = [
             (treated & ~inside, NO_CONTROL),
@@ -94,7 +94,7 @@ class EntropyBalancing:
             comparison=comparison,
             weights=weights,
             support=support_table(comparison, weights > 0, reasons, word=WEIGHTED),
-            settings=self._settings(dropped),
+            settings=self._settings({} if self.within else groups[0].terms.dropped),
             kind="weights",
             estimand=self.estimand,
             weight_model=CalibratedWeights(tuple(groups)),
@@ -111,48 +111,30 @@ class EntropyBalancing:
             raise InputError("entropy balancing needs a covariate: the comparison has none")
 
     def _balance(
-        self,
-        comparison: Comparison,
-        rows: np.ndarray,
-        weights: np.ndarray,
-        dropped: dict[str, str],
-    ) -> list[EstimatedWeights]:
-        """Weigh the units of one cell, in place."""
+        self, comparison: Comparison, rows: np.ndarray
+    ) -> tuple[np.ndarray, list[EstimatedWeights]]:
+        """Weights of the m units of one cell, shape (m,), and how each arm's were estimated."""
         covariates = comparison.covariates.iloc[rows] if self.within else comparison.covariates
         terms = moment_terms(covariates, self.moments, self.interactions)
         sampling, treated = comparison.weights[rows], comparison.treated[rows]
-        if not self.within:
-            dropped |= terms.dropped
         if self.estimand == "ATT":
-            weights[rows[treated]] = sampling[treated]
-            arms = [(~treated, treated)]
+            weights = wanted = np.where(treated, sampling, 0.0)
+            facing = _facing(covariates, ~treated, treated)
+            bases = [np.where(~treated & facing, sampling, 0.0)]
         else:
-            everyone = np.ones_like(treated)
-            arms = [(treated, everyone), (~treated, everyone)]
+            weights, wanted = np.zeros_like(sampling), sampling
+            bases = [np.where(arm, sampling, 0.0) for arm in (treated, ~treated)]
         groups = []
-        for source, target in arms:
-            base = np.where(source, sampling, 0.0)
-            wanted = np.where(target, sampling, 0.0)
-            if self.estimand == "ATT":
-                base[source & ~_facing(covariates, source, target)] = 0.0
+        for base in bases:
             try:
-                found = calibrate(terms, base, wanted)
+                found = calibrate(rows, terms, base, wanted)
             except OutOfReachError as failure:
                 raise InputError(
                     self._unreachable(comparison, rows, terms, failure.column)
                 ) from None
-            weights[rows] += found.weights
-            groups.append(
-                EstimatedWeights(
-                    rows,
-                    terms,
-                    found.columns,
-                    derivative=found.weights,
-                    moment=wanted - found.weights,
-                    information=found.information,
-                )
-            )
-        return groups
+            weights = weights + found.weights
+            groups.append(found.model)
+        return weights, groups
 
     def _unreachable(
         self, comparison: Comparison, rows: np.ndarray, terms: Terms, column: int
@@ -188,22 +170,27 @@ def _facing(covariates: pd.DataFrame, source: np.ndarray, target: np.ndarray) ->
     """Units that may weigh something: bool array, shape (m,).
 
     If the mean wanted is an extreme value of the sources, those elsewhere can only weigh nothing;
-    the same holds of a level that no unit of the target has. What is left is looked at again.
+    the same holds of a level that no unit of the target has. What is left is looked at again. A
+    covariate that would leave nobody is passed over: it cannot be balanced.
     """
     facing = np.ones_like(source)
-    columns = [covariates[name] for name in covariates.columns]
     while True:
-        before = int(facing.sum())
-        for column in columns:
-            if is_factor(column):
-                codes = column.cat.codes.to_numpy()
-                seen = np.bincount(codes[target], minlength=len(column.cat.categories)) > 0
-                facing &= seen[codes]
-                continue
-            values = column.to_numpy(dtype=np.float64)
-            low, high = values[target].min(), values[target].max()
-            inside = values[source & facing]
-            if low == high and inside.size and low in (inside.min(), inside.max()):
-                facing &= values == low
-        if int(facing.sum()) == before or not (source & facing).any():
+        before = facing
+        for name in covariates.columns:
+            allowed = facing & _may_face(covariates[name], source & facing, target)
+            if (source & allowed).any():
+                facing = allowed
+        if np.array_equal(facing, before):
             return facing
+
+
+def _may_face(column: pd.Series, source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    if is_factor(column):
+        codes = column.cat.codes.to_numpy()
+        seen = np.bincount(codes[target], minlength=len(column.cat.categories)) > 0
+        return np.asarray(seen[codes])
+    values = column.to_numpy(dtype=np.float64)
+    wanted, sources = values[target], values[source]
+    if np.ptp(wanted) > 0 or sources.min() < wanted[0] < sources.max():
+        return np.ones_like(source)
+    return np.asarray(values == wanted[0])

@@ -241,6 +241,15 @@ def test_a_level_of_the_treated_only_is_named() -> None:
             maker.fit(compare(frame, ["x", "level"]))
 
 
+def test_a_level_that_no_control_has_is_named() -> None:
+    """Also where it is the reference, and where every treated unit has it."""
+    frame = sample(10)
+    for level in ("A", "z"):
+        changed = frame.assign(level=np.where(frame["t"], level, frame["level"]))
+        with pytest.raises(InputError, match="covariate 'level' cannot be balanced"):
+            EntropyBalancing().fit(compare(changed, ["x", "level"]))
+
+
 def test_controls_of_a_level_without_treated_weigh_nothing() -> None:
     """As if they were not there: also where the level is the reference, and for a number."""
     frame = sample(11)
@@ -358,3 +367,17 @@ def test_a_linear_outcome_needs_no_right_score() -> None:
     assert abs(np.mean(estimates) - 0.5) < 4 * np.std(estimates) / np.sqrt(200)
     extra = 0.3**2 * np.var(x[t]) / t.sum()
     assert np.mean(variances) - extra == pytest.approx(np.var(estimates), rel=0.25)
+
+
+def test_saved_and_loaded_again(tmp_path: Path) -> None:
+    maker = EntropyBalancing(2, [("x", "level")], within=["cell"], estimand="ATE")
+    design = maker.fit(compare(sample(17), ["x", "level"], strata=["cell"]))
+    design.save(tmp_path / "design")
+    again = Design.load(tmp_path / "design")
+    residual = np.random.default_rng(0).normal(size=(300, 2))
+    assert design.weight_model is not None
+    assert again.weight_model is not None
+    np.testing.assert_array_equal(again.weights, design.weights)
+    np.testing.assert_array_equal(
+        again.weight_model.influence(residual), design.weight_model.influence(residual)
+    )
