@@ -17,46 +17,46 @@ _BITS = 35
 
 
 class Line(NamedTuple):
-    """Sources in the order of cell, score and preference, and where each unit stands among them.
-
-    The n units carry `score`, `cell`, `person` and `rank`; the s sources are known by their place
-    in the order, from 0.
+    """Sources in the order of cell, score and preference, and where each target stands among them.
 
     Attributes
     ----------
-    score : float array, shape (n,)
-        Rounded to 12 significant digits.
-    cell, person : int arrays, shape (n,)
-    rank : float array, shape (n,)
-        Among equally near sources, the lowest rank comes first; without `ranked`, the position of
-        each unit in the ascending order of cell, score and row, the nearest position coming first.
+    units : int
+        n, those of the comparison.
     ranked : bool
-    before : int array, shape (n,)
-        Number of sources before each unit: of lower score if `ranked`, else of lower position.
-    rows : int array, shape (s,)
+        Whether, among equally near sources, the lowest rank comes first; else ranks are positions
+        in the ascending order of cell, score and row, and the nearest position comes first.
+    targets : int array, shape (m,)
+        Row of each target.
+    at, who, place : float, int and float arrays, shape (m,)
+        Score, person and rank of each target.
+    before : int array, shape (m,)
+        Number of sources before each target: of lower score if `ranked`, else of lower position.
+    start, end : int arrays, shape (m,)
+        Sources start … end − 1 are those of the cell of each target.
+    sources : int array, shape (s,)
         Row of each source.
-    first : int array, shape (cells + 1,)
-        Place where the sources of each cell start.
+    score, person, rank : float, int and float arrays, shape (s,)
+        Of each source.
     head : int array, shape (s,)
-        Place from which sources as near as this one are met in order of preference when walking
-        down: the first of its score if `ranked`, else its own.
-    at : float array, shape (s,)
-        Score of each source.
-    who : int array, shape (s,)
-        Person of each source.
+        From which source on, those as near as this one are met in order of preference when going
+        down the line: the first of its score if `ranked`, else itself.
     """
 
-    score: np.ndarray
-    cell: np.ndarray
-    person: np.ndarray
-    rank: np.ndarray
+    units: int
     ranked: bool
-    before: np.ndarray
-    rows: np.ndarray
-    first: np.ndarray
-    head: np.ndarray
+    targets: np.ndarray
     at: np.ndarray
     who: np.ndarray
+    place: np.ndarray
+    before: np.ndarray
+    start: np.ndarray
+    end: np.ndarray
+    sources: np.ndarray
+    score: np.ndarray
+    person: np.ndarray
+    rank: np.ndarray
+    head: np.ndarray
 
 
 def significant(score: np.ndarray) -> np.ndarray:
@@ -67,14 +67,29 @@ def significant(score: np.ndarray) -> np.ndarray:
     return np.asarray(np.round(score * unit) / unit)
 
 
+def order_of(score: np.ndarray, cell: np.ndarray, rank: np.ndarray | None = None) -> np.ndarray:
+    """Rows sorted by cell, then score, then rank (the row itself by default)."""
+    order = np.argsort(score)
+    new = np.diff(score[order], prepend=np.nan) != 0
+    if not new.all():
+        level = np.empty(len(order), dtype=np.int64)
+        level[order] = np.cumsum(new) - 1
+        start = np.arange(len(order)) if rank is None else np.argsort(rank, kind="stable")
+        order = counting_sort(start, level, int(np.count_nonzero(new)))
+    cells = int(cell.max()) + 1
+    return order if cells == 1 else counting_sort(order, cell, cells)
+
+
 def line_of(
     score: np.ndarray,
     cell: np.ndarray,
     person: np.ndarray,
+    order: np.ndarray,
+    targets: np.ndarray,
     sources: np.ndarray,
     rank: np.ndarray | None = None,
 ) -> Line:
-    """The line of some units.
+    """The line on which targets look for sources.
 
     Parameters
     ----------
@@ -82,38 +97,33 @@ def line_of(
         Rounded to 12 significant digits (`significant`).
     cell, person : int arrays, shape (n,)
         Codes from 0.
-    sources : int array
-        Rows of those who may be neighbours.
+    order : int array, shape (n,)
+        `order_of` these scores, cells and rank.
+    targets, sources : int arrays
+        Rows, each once.
     rank : float array, shape (n,), optional
         Preference among equally near sources, lowest first; position on the line by default.
     """
-    size = len(score)
-    start = np.arange(size) if rank is None else np.argsort(rank, kind="stable")
-    by_score = np.argsort(score)
-    level = np.empty(size, dtype=np.int64)
-    level[by_score] = np.cumsum(np.diff(score[by_score], prepend=score[by_score[0]]) != 0)
-    order = counting_sort(start, level, int(level.max()) + 1)
-    cells = int(cell.max()) + 1
-    if cells > 1:
-        order = counting_sort(order, cell, cells)
-    position = np.empty(size)
-    position[order] = np.arange(size)
-    offered = np.zeros(size, dtype=np.bool_)
+    offered = np.zeros(len(score), dtype=np.bool_)
     offered[sources] = True
-    before, head = _stand(order, level, cell, offered, rank is not None)
-    rows = order[offered[order]]
+    ranked = rank is not None
+    before, position, rows, head, start, end = _stand(order, score, cell, offered, ranked)
+    ranks = position if rank is None else np.asarray(rank, dtype=np.float64)
     return Line(
-        score=score,
-        cell=cell,
-        person=person,
-        rank=position if rank is None else np.asarray(rank, dtype=np.float64),
-        ranked=rank is not None,
-        before=before,
-        rows=rows,
-        first=np.searchsorted(cell[rows], np.arange(cells + 1)),
+        units=len(score),
+        ranked=ranked,
+        targets=targets,
+        at=score[targets],
+        who=person[targets],
+        place=ranks[targets],
+        before=before[targets],
+        start=start[cell[targets]],
+        end=end[cell[targets]],
+        sources=rows,
+        score=score[rows],
+        person=person[rows],
+        rank=ranks[rows],
         head=head,
-        at=score[rows],
-        who=person[rows],
     )
 
 
@@ -134,20 +144,28 @@ def counting_sort(order: np.ndarray, code: np.ndarray, codes: int) -> np.ndarray
 
 @njit(cache=True, nogil=True)
 def _stand(
-    order: np.ndarray, level: np.ndarray, cell: np.ndarray, offered: np.ndarray, ranked: bool
-) -> tuple[np.ndarray, np.ndarray]:
+    order: np.ndarray, score: np.ndarray, cell: np.ndarray, offered: np.ndarray, ranked: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of units: `before` and position; of sources: rows and `head`; of cells: start and end."""
     before = np.empty(len(order), dtype=np.int64)
+    position = np.empty(len(order))
+    rows = np.empty(len(order), dtype=np.int64)
     head = np.empty(len(order), dtype=np.int64)
-    count, start, last = 0, 0, -1
-    for row in order:
-        if not ranked or last < 0 or level[row] != level[last] or cell[row] != cell[last]:
-            start = count
-        before[row] = start
+    start = np.zeros(cell.max() + 1, dtype=np.int64)
+    end = np.zeros(cell.max() + 1, dtype=np.int64)
+    count, run, last = 0, 0, -1
+    for k, row in enumerate(order):
+        if last < 0 or cell[row] != cell[last]:
+            start[cell[row]] = run = count
+        elif not ranked or score[row] != score[last]:
+            run = count
+        before[row], position[row] = run, k
         if offered[row]:
-            head[count] = start
+            rows[count], head[count] = row, run
             count += 1
+        end[cell[row]] = count
         last = row
-    return before, head[:count]
+    return before, position, rows[:count], head[:count], start, end
 
 
 @njit(cache=True, nogil=True, inline="always")

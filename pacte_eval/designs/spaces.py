@@ -4,12 +4,13 @@ themselves."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
-from pacte_eval.designs.line import line_of, significant
+from pacte_eval.designs.line import Line, line_of, order_of, significant
 from pacte_eval.designs.neighbours import nearest_exactly, nearest_with_ties
 from pacte_eval.designs.sets import MatchedSets
 from pacte_eval.designs.without_replacement import closest_first, nearest_in_order
@@ -115,7 +116,7 @@ class ScoreSpace:
     @classmethod
     def of(cls, score: np.ndarray, cell: np.ndarray, person: np.ndarray) -> ScoreSpace:
         """A space from raw scores, cell codes and persons."""
-        return cls(significant(score), cell, pd.factorize(person)[0])
+        return cls(significant(score), cell, _codes(person))
 
     def nearest(self, targets: np.ndarray, sources: np.ndarray, count: int) -> MatchedSets:
         return self.with_ties(targets, sources, count)
@@ -129,8 +130,8 @@ class ScoreSpace:
         caliper: float = np.inf,
         tolerance: float = 0.0,
     ) -> MatchedSets:
-        line = line_of(self.score, self.cell, self.person, sources)
-        return nearest_with_ties(line, targets, count, caliper=caliper, tolerance=tolerance)
+        line = self._line(targets, sources)
+        return nearest_with_ties(line, count, caliper=caliper, tolerance=tolerance)
 
     def exactly(
         self,
@@ -141,8 +142,8 @@ class ScoreSpace:
         caliper: float = np.inf,
         rank: np.ndarray | None = None,
     ) -> MatchedSets:
-        line = line_of(self.score, self.cell, self.person, sources, rank)
-        return nearest_exactly(line, targets, count, caliper=caliper)
+        line = self._line(targets, sources, rank)
+        return nearest_exactly(line, count, caliper=caliper)
 
     def without_replacement(
         self,
@@ -154,13 +155,30 @@ class ScoreSpace:
         order: np.ndarray | None,
         rank: np.ndarray | None = None,
     ) -> MatchedSets:
-        line = line_of(self.score, self.cell, self.person, sources, rank)
+        line = self._line(targets, sources, rank)
         if order is None:
-            return closest_first(line, targets, count, caliper=caliper)
-        return nearest_in_order(line, targets, order, count, caliper=caliper)
+            return closest_first(line, count, caliper=caliper)
+        return nearest_in_order(line, order, count, caliper=caliper)
 
     def anywhere(self) -> ScoreSpace:
         return replace(self, cell=np.zeros_like(self.cell))
 
     def distance(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         return np.abs(self.score[left] - self.score[right])
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return order_of(self.score, self.cell)
+
+    def _line(
+        self, targets: np.ndarray, sources: np.ndarray, rank: np.ndarray | None = None
+    ) -> Line:
+        order = self._order if rank is None else order_of(self.score, self.cell, rank)
+        return line_of(self.score, self.cell, self.person, order, targets, sources, rank)
+
+
+def _codes(person: np.ndarray) -> np.ndarray:
+    """Persons as whole numbers from 0, fewer than four times the units."""
+    if person.dtype.kind in "iu" and person.min() >= 0 and person.max() < 4 * len(person):
+        return person.astype(np.int64)
+    return pd.factorize(person)[0].astype(np.int64)

@@ -18,17 +18,16 @@ from pacte_eval.designs.sets import MatchedSets
 
 
 def nearest_in_order(
-    line: Line, targets: np.ndarray, order: np.ndarray, count: int, *, caliper: float = np.inf
+    line: Line, order: np.ndarray, count: int, *, caliper: float = np.inf
 ) -> MatchedSets:
     """Each target in turn takes the nearest free source, in `count` rounds.
 
     Parameters
     ----------
     line : Line
-    targets : int array, shape (m,)
-        Rows of the units. A target is no neighbour of its person's other rows.
+        A target is no neighbour of itself nor of its person's other rows.
     order : int array, shape (m,)
-        Positions in `targets`, in the order served.
+        Positions of targets in the order served.
     count : int
         Sources of each target: a round gives one more to each.
     caliper : float
@@ -39,121 +38,114 @@ def nearest_in_order(
     MatchedSets
         Sets of fewer than `count` units, or empty, where no more were free.
     """
-    chosen, size = _in_order(line, targets, order, count, float(caliper))
-    return sets_of(line, targets, chosen, size)
+    return sets_of(line, *_in_order(line, order, count, float(caliper)))
 
 
-def closest_first(
-    line: Line, targets: np.ndarray, count: int, *, caliper: float = np.inf
-) -> MatchedSets:
+def closest_first(line: Line, count: int, *, caliper: float = np.inf) -> MatchedSets:
     """The closest pair of a target and a free source, then the closest of what remains.
 
-    Among equally close pairs, the target that comes first in `targets` is served first. A round
-    ends when each target has one more source, or none is free for it.
+    Among equally close pairs, the target that comes first is served first. A round ends when each
+    target has one more source, or none is free for it.
 
     Parameters
     ----------
-    line, targets, count, caliper
+    line, count, caliper
         As for `nearest_in_order`.
     """
-    chosen, size = _closest_first(line, targets, count, float(caliper))
-    return sets_of(line, targets, chosen, size)
+    return sets_of(line, *_closest_first(line, count, float(caliper)))
 
 
 @njit(cache=True, nogil=True)
-def _root(parent: np.ndarray, place: int) -> int:
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = parent[place]
-    return place
+def _root(parent: np.ndarray, j: int) -> int:
+    while parent[j] != j:
+        parent[j] = parent[parent[j]]
+        j = parent[j]
+    return j
 
 
 @njit(cache=True, nogil=True)
 def _nearest_free(
-    line: Line, unit: int, lower: np.ndarray, upper: np.ndarray, caliper: float
+    line: Line, i: int, lower: np.ndarray, upper: np.ndarray, caliper: float
 ) -> tuple[int, float]:
-    """Place of the nearest free source of a unit and its distance; −1 where there is none.
+    """The nearest free source of target i and its distance; −1 where there is none.
 
-    upper[p] leads to the first free place from p on; lower[p + 1], to one more than the last free
-    place up to p.
+    upper[j] leads to the first free source from j on; lower[j + 1], to one more than the last free
+    source up to j.
     """
-    at, who = line.score[unit], line.person[unit]
-    start, end = line.first[line.cell[unit]], line.first[line.cell[unit] + 1]
-    below = -1
-    down = _root(lower, line.before[unit]) - 1
-    while down >= start and below < 0:
-        place = _root(upper, line.head[down])
-        while place <= down and line.who[place] == who:
-            place = _root(upper, place + 1)
-        if place <= down:
-            below = place
+    at, who = line.at[i], line.who[i]
+    below, down = -1, _root(lower, line.before[i]) - 1
+    while down >= line.start[i] and below < 0:
+        j = _root(upper, line.head[down])
+        while j <= down and line.person[j] == who:
+            j = _root(upper, j + 1)
+        if j <= down:
+            below = j
         down = _root(lower, line.head[down]) - 1
-    above = _root(upper, line.before[unit])
-    while above < end and line.who[above] == who:
+    above = _root(upper, line.before[i])
+    while above < line.end[i] and line.person[above] == who:
         above = _root(upper, above + 1)
 
-    limit = caliper + SLACK * (abs(at) + caliper)
-    down = at - line.at[below] if below >= 0 else np.inf
-    up = line.at[above] - at if above < end else np.inf
-    if min(down, up) > limit or (below < 0 and above >= end):
+    fall = at - line.score[below] if below >= 0 else np.inf
+    rise = line.score[above] - at if above < line.end[i] else np.inf
+    nearest = min(fall, rise)
+    if np.isinf(nearest) or nearest > caliper + SLACK * (abs(at) + caliper):
         return -1, np.inf
-    down, up = levelled(down, abs(at)), levelled(up, abs(at))
-    if up < down or (up == down and _preferred(line, unit, above, below)):
-        return above, up
-    return below, down
+    fall, rise = levelled(fall, abs(at)), levelled(rise, abs(at))
+    if rise < fall or (rise == fall and _preferred(line, i, above, below)):
+        return above, rise
+    return below, fall
 
 
 @njit(cache=True, nogil=True)
-def _preferred(line: Line, unit: int, above: int, below: int) -> bool:
+def _preferred(line: Line, i: int, above: int, below: int) -> bool:
     """Whether the source above, as near as the one below, comes first."""
-    one, other = line.rank[line.rows[above]], line.rank[line.rows[below]]
+    one, other = line.rank[above], line.rank[below]
     if line.ranked:
         return one < other
-    return abs(one - line.rank[unit]) < abs(other - line.rank[unit])
+    return abs(one - line.place[i]) < abs(other - line.place[i])
 
 
 @njit(cache=True, nogil=True)
 def _in_order(
-    line: Line, targets: np.ndarray, order: np.ndarray, count: int, caliper: float
+    line: Line, order: np.ndarray, count: int, caliper: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    chosen = np.zeros((len(targets), count), dtype=np.int64)
-    size = np.zeros(len(targets), dtype=np.int64)
-    lower, upper = np.arange(len(line.rows) + 1), np.arange(len(line.rows) + 1)
+    """The sources taken by each target, and their number."""
+    chosen = np.zeros((len(order), count), dtype=np.int64)
+    size = np.zeros(len(order), dtype=np.int64)
+    lower, upper = np.arange(len(line.sources) + 1), np.arange(len(line.sources) + 1)
     for turn in range(count):
         for i in order:
-            if size[i] < turn:
-                continue
-            place, _ = _nearest_free(line, targets[i], lower, upper, caliper)
-            if place >= 0:
-                chosen[i, turn] = line.rows[place]
-                size[i] += 1
-                lower[place + 1], upper[place] = place, place + 1
+            if size[i] == turn:
+                j, _ = _nearest_free(line, i, lower, upper, caliper)
+                if j >= 0:
+                    chosen[i, turn] = j
+                    size[i] += 1
+                    lower[j + 1], upper[j] = j, j + 1
     return chosen, size
 
 
 @njit(cache=True, nogil=True)
-def _closest_first(
-    line: Line, targets: np.ndarray, count: int, caliper: float
-) -> tuple[np.ndarray, np.ndarray]:
-    chosen = np.zeros((len(targets), count), dtype=np.int64)
-    size = np.zeros(len(targets), dtype=np.int64)
-    lower, upper = np.arange(len(line.rows) + 1), np.arange(len(line.rows) + 1)
+def _closest_first(line: Line, count: int, caliper: float) -> tuple[np.ndarray, np.ndarray]:
+    """The sources taken by each target, and their number."""
+    chosen = np.zeros((len(line.targets), count), dtype=np.int64)
+    size = np.zeros(len(line.targets), dtype=np.int64)
+    lower, upper = np.arange(len(line.sources) + 1), np.arange(len(line.sources) + 1)
     for turn in range(count):
         pairs = [(0.0, 0, 0) for _ in range(0)]
-        for i in range(len(targets)):
+        for i in range(len(line.targets)):
             if size[i] == turn:
-                place, distance = _nearest_free(line, targets[i], lower, upper, caliper)
-                if place >= 0:
-                    pairs.append((distance, i, place))
+                j, distance = _nearest_free(line, i, lower, upper, caliper)
+                if j >= 0:
+                    pairs.append((distance, i, j))
         heapq.heapify(pairs)
         while len(pairs) > 0:
-            _, i, place = heapq.heappop(pairs)
-            if upper[place] == place:
-                chosen[i, turn] = line.rows[place]
+            _, i, j = heapq.heappop(pairs)
+            if upper[j] == j:
+                chosen[i, turn] = j
                 size[i] += 1
-                lower[place + 1], upper[place] = place, place + 1
+                lower[j + 1], upper[j] = j, j + 1
                 continue
-            place, distance = _nearest_free(line, targets[i], lower, upper, caliper)
-            if place >= 0:
-                heapq.heappush(pairs, (distance, i, place))
+            j, distance = _nearest_free(line, i, lower, upper, caliper)
+            if j >= 0:
+                heapq.heappush(pairs, (distance, i, j))
     return chosen, size
