@@ -1,0 +1,429 @@
+"""Neighbours by several covariates at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numba import njit
+from scipy import sparse
+
+from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.designs.line import SLACK, significant
+from pacte_eval.designs.multivariate import (
+    NOBODY,
+    Neighbourhoods,
+    Pool,
+    Precedence,
+    Seekers,
+    in_threads,
+    neighbourhoods,
+    preferred,
+    served_closest_first,
+    served_in_order,
+)
+from pacte_eval.designs.sets import MatchedSets
+from pacte_eval.designs.whitening import whitened
+from pacte_eval.frames import Comparison
+
+KINDS = ("mahalanobis", "robust-mahalanobis", "scaled-euclidean")
+
+
+@dataclass(frozen=True, eq=False)
+class MahalanobisSpace:
+    """Distance on covariates turned and scaled: Mahalanobis and its relatives.
+
+    Attributes
+    ----------
+    points : float array, shape (n, d)
+        Their Euclidean distance is the distance.
+    cell : int array, shape (n,)
+        Exact cell of each unit, from 0.
+    person : int array, shape (n,)
+    score : float array, shape (n,), or None
+        What a caliper is on, rounded to 12 significant digits.
+
+    Notes
+    -----
+    Two squared distances are equal when the distances agree to 12 significant digits of the
+    target's distance to the mean.
+    """
+
+    points: np.ndarray
+    cell: np.ndarray
+    person: np.ndarray
+    score: np.ndarray | None = None
+
+    @classmethod
+    def of(
+        cls,
+        comparison: Comparison,
+        names: Sequence[str],
+        kind: str,
+        cell: np.ndarray,
+        score: np.ndarray | None = None,
+    ) -> MahalanobisSpace:
+        """The space of some covariates.
+
+        Parameters
+        ----------
+        comparison : Comparison
+        names : sequence of str
+            Covariates; none means all of them.
+        kind : str
+            ``"mahalanobis"``, ``"robust-mahalanobis"`` or ``"scaled-euclidean"``: see
+            `pacte_eval.designs.whitening`.
+        cell : int array, shape (n,)
+        score : float array, shape (n,), optional
+
+        Raises
+        ------
+        InputError
+            If the kind or a name is unknown, or a name comes twice.
+        """
+        if kind not in KINDS:
+            raise InputError(f"distance='{kind}' is unknown: {nearest(kind, KINDS)}")
+        if isinstance(names, str):
+            raise InputError(f"mahalanobis_on='{names}' must be a list of names: ['{names}']")
+        known = [str(name) for name in comparison.covariates.columns]
+        for name in names:
+            if name not in known:
+                raise InputError(
+                    f"mahalanobis_on: '{name}' is not a covariate: {nearest(name, known)}"
+                )
+            if list(names).count(name) > 1:
+                raise InputError(f"mahalanobis_on: '{name}' is named twice: name it once")
+        chosen = comparison.covariates[list(names)] if len(names) else comparison.covariates
+        return cls(
+            whitened(chosen, comparison.treated, comparison.weights, kind),
+            cell,
+            pd.factorize(comparison.cluster)[0],
+            None if score is None else significant(score),
+        )
+
+    def nearest(self, targets: np.ndarray, sources: np.ndarray, count: int) -> MatchedSets:
+        return self.with_ties(targets, sources, count)
+
+    def with_ties(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        tolerance: float = 0.0,
+    ) -> MatchedSets:
+        """All sources as near as the `count`-th nearest, ties included.
+
+        Equal targets share one set. Those that find their own person in it do without, unless too
+        few are left, and then look for a set of their own.
+        """
+        pool, score = self._pool(sources, caliper)
+        apart = np.zeros(len(targets), dtype=bool)
+        found, of, shared = self._sets(
+            pool, score, targets, apart, count, caliper=caliper, tolerance=tolerance
+        )
+        own = self._own(pool, found, targets, of, shared)
+        size = np.diff(found.pointer)[of]
+        kept = size - np.bincount(own[0], minlength=len(targets))
+        lacking = (size >= count) & (kept < count)
+        if lacking.any():
+            more, to, _ = self._sets(
+                pool,
+                score,
+                targets[lacking],
+                np.ones(np.count_nonzero(lacking), dtype=bool),
+                count,
+                caliper=caliper,
+                tolerance=tolerance,
+            )
+            of[lacking] = len(found.pointer) - 1 + to
+            own = tuple(part[~lacking[own[0]]] for part in own)
+            found = Neighbourhoods(
+                np.concatenate([found.pointer, found.pointer[-1] + more.pointer[1:]]),
+                np.concatenate([found.place, more.place]),
+                np.concatenate([found.square, more.square]),
+            )
+        count_of_units = len(self.points)
+        sets = _indicator(found.pointer, pool.rows[found.place], count_of_units)
+        if not len(own[0]):
+            return MatchedSets(targets, of, sets)
+        pointer = np.searchsorted(own[0], np.arange(len(targets) + 1))
+        return MatchedSets(
+            targets, of, sets, _indicator(pointer, pool.rows[own[1]], count_of_units)
+        )
+
+    def exactly(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        rank: np.ndarray | None = None,
+    ) -> MatchedSets:
+        """The `count` nearest sources, those equally near chosen by a rule.
+
+        Without `rank`, units are sorted by the first coordinate then row. Of units equally near,
+        those below the target come first, then those farthest from it in that order, which is what
+        MatchIt's search keeps of equal rows (where rows differ, it goes by the last bit).
+        """
+        pool, score = self._pool(sources, caliper)
+        apart = np.isin(self._person_cell(targets), self._person_cell(sources))
+        found, of, _ = self._sets(pool, score, targets, apart, count, caliper=caliper)
+        precedence = self._precedence(pool, targets, rank)
+        members = np.full((len(targets), count), NOBODY, dtype=np.int64)
+        _choose(
+            found.pointer,
+            found.place,
+            found.square,
+            of,
+            self._length(targets),
+            precedence.rank,
+            precedence.at,
+            precedence.span,
+            members,
+        )
+        return self._separate(pool, targets, members)
+
+    def without_replacement(
+        self,
+        targets: np.ndarray,
+        sources: np.ndarray,
+        count: int,
+        *,
+        caliper: float = np.inf,
+        order: np.ndarray | None,
+        rank: np.ndarray | None = None,
+    ) -> MatchedSets:
+        """The `count` nearest free sources of each target, one more by round; none taken twice.
+
+        Ties go by `rank` as in `exactly`.
+        """
+        pool, score = self._pool(sources, caliper)
+        turn = np.arange(len(targets)) if order is None else np.asarray(order)
+        rows = targets[turn]
+        low, high = pool.runs(self.cell[rows], score[rows], caliper)
+        seekers = Seekers(rows, self.person[rows], low, high)
+        precedence = self._precedence(pool, rows, rank)
+        taken = np.zeros(len(pool.rows), dtype=np.bool_)
+        cells = [] if order is None else _groups(self.cell[rows])
+        members = np.full((len(targets), count), NOBODY, dtype=np.int64)
+        for position in range(count):
+            if order is None:
+                given = served_closest_first(pool, seekers, precedence, taken)
+            else:
+                given = np.full(len(rows), NOBODY, dtype=np.int64)
+                served = in_threads(
+                    lambda cell: served_in_order(
+                        pool, seekers.take(cell), precedence.take(cell), taken
+                    ),
+                    cells,
+                )
+                for cell, places in zip(cells, served, strict=True):
+                    given[cell] = places
+            members[turn, position] = given
+        return self._separate(pool, targets, members)
+
+    def anywhere(self) -> MahalanobisSpace:
+        return replace(self, cell=np.zeros_like(self.cell))
+
+    def distance(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        out = np.empty(len(left))
+        _distances(self.points, np.asarray(left), np.asarray(right), out)
+        return out
+
+    def _pool(self, sources: np.ndarray, caliper: float) -> tuple[Pool, np.ndarray]:
+        """The sources, and the score where a caliper makes it count."""
+        if np.isfinite(caliper) and self.score is None:
+            raise InputError(f"caliper={caliper} needs a score: give score=")
+        score = self.score if np.isfinite(caliper) else None
+        score = np.zeros(len(self.points)) if score is None else score
+        return Pool.of(self.points, self.person, self.cell, score, np.asarray(sources)), score
+
+    def _sets(
+        self,
+        pool: Pool,
+        score: np.ndarray,
+        targets: np.ndarray,
+        apart: np.ndarray,
+        count: int,
+        *,
+        caliper: float,
+        tolerance: float = 0.0,
+    ) -> tuple[Neighbourhoods, np.ndarray, np.ndarray]:
+        """Near sources of groups of equal targets.
+
+        Returns
+        -------
+        found : Neighbourhoods
+            Of each group, those of its person left out unless it has several targets.
+        of : int array, shape (len(targets),)
+            Group of each target.
+        shared : bool array, shape (len(targets),)
+            Whether the group has several targets; never where `apart` is true.
+        """
+        mark = np.empty(len(targets), dtype=np.uint64)
+        _fingerprint(self.points, targets, mark)
+        own = np.where(apart, np.arange(1, len(targets) + 1), 0)
+        order = np.lexsort((own, mark, score[targets], self.cell[targets]))
+        new = np.ones(len(targets), dtype=np.bool_)
+        _differ(self.points, self.cell, score, targets[order], own[order], new)
+        of = np.empty(len(targets), dtype=np.int64)
+        of[order] = np.cumsum(new) - 1
+        rows = targets[order[new]]
+        shared = np.bincount(of, minlength=len(rows)) > 1
+        low, high = pool.runs(self.cell[rows], score[rows], caliper)
+        seekers = Seekers(rows, np.where(shared, NOBODY, self.person[rows]), low, high)
+        return neighbourhoods(pool, seekers, count, tolerance=tolerance), of, shared[of]
+
+    def _own(
+        self,
+        pool: Pool,
+        found: Neighbourhoods,
+        targets: np.ndarray,
+        of: np.ndarray,
+        shared: np.ndarray,
+    ) -> tuple[np.ndarray, ...]:
+        """Positions of targets, and places of their own person in the set they share."""
+        looking = np.flatnonzero(shared)
+        by_person = np.argsort(pool.person, kind="stable")
+        persons = pool.person[by_person]
+        low = np.searchsorted(persons, self.person[targets[looking]])
+        size = np.searchsorted(persons, self.person[targets[looking]], "right") - low
+        target = np.repeat(looking, size)
+        step = np.arange(len(target)) - np.repeat(np.cumsum(size) - size, size)
+        place = by_person[np.repeat(low, size) + step]
+        inside = np.zeros(len(target), dtype=np.bool_)
+        _held(found.pointer, found.place, of[target], place, inside)
+        return target[inside], place[inside]
+
+    def _person_cell(self, rows: np.ndarray) -> np.ndarray:
+        people = np.int64(self.person.max()) + 1
+        return np.asarray(self.cell[rows].astype(np.int64) * people + self.person[rows])
+
+    def _length(self, rows: np.ndarray) -> np.ndarray:
+        """Distance to the mean: shape (len(rows),)."""
+        out = np.empty(len(rows))
+        _lengths(self.points, rows, out)
+        return out
+
+    def _precedence(self, pool: Pool, targets: np.ndarray, rank: np.ndarray | None) -> Precedence:
+        if rank is not None:
+            ranks = np.asarray(rank, dtype=np.float64)
+            return Precedence(ranks[pool.rows], np.zeros(len(targets)), 0.0)
+        size = len(self.points)
+        position = np.empty(size)
+        position[np.argsort(significant(self.points[:, 0]), kind="stable")] = np.arange(size)
+        return Precedence(position[pool.rows], position[targets], 2.0 * size)
+
+    def _separate(self, pool: Pool, targets: np.ndarray, members: np.ndarray) -> MatchedSets:
+        """One set a target, from places of the pool: int array, shape (len(targets), count)."""
+        held = members != NOBODY
+        pointer = np.concatenate([[0], np.cumsum(held.sum(axis=1))])
+        rows = pool.rows[members[held]]
+        return MatchedSets(
+            targets, np.arange(len(targets)), _indicator(pointer, rows, len(self.points))
+        )
+
+
+def _groups(cell: np.ndarray) -> list[np.ndarray]:
+    """Positions of the units of each cell, in order."""
+    order = np.argsort(cell, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(cell[order])) + 1)
+
+
+def _indicator(pointer: np.ndarray, columns: np.ndarray, width: int) -> sparse.csr_matrix:
+    matrix = sparse.csr_matrix(
+        (np.ones(len(columns)), columns, pointer), shape=(len(pointer) - 1, width)
+    )
+    matrix.sort_indices()
+    return matrix
+
+
+@njit(cache=True, nogil=True)
+def _distances(points: np.ndarray, left: np.ndarray, right: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(left)):
+        square = 0.0
+        for k in range(points.shape[1]):
+            square += (points[left[i], k] - points[right[i], k]) ** 2
+        out[i] = np.sqrt(square)
+
+
+@njit(cache=True, nogil=True)
+def _lengths(points: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    for i in range(len(rows)):
+        square = 0.0
+        for k in range(points.shape[1]):
+            square += points[rows[i], k] ** 2
+        out[i] = np.sqrt(square)
+
+
+@njit(cache=True, nogil=True)
+def _fingerprint(points: np.ndarray, rows: np.ndarray, mark: np.ndarray) -> None:
+    """A hash of the bits of each point (Fowler, Noll and Vo's, by words)."""
+    bits = points.view(np.uint64)
+    for i in range(len(rows)):
+        hashed = np.uint64(14695981039346656037)
+        for k in range(points.shape[1]):
+            hashed = (hashed ^ bits[rows[i], k]) * np.uint64(1099511628211)
+            hashed ^= hashed >> np.uint64(32)
+        mark[i] = hashed
+
+
+@njit(cache=True, nogil=True)
+def _differ(
+    points: np.ndarray,
+    cell: np.ndarray,
+    score: np.ndarray,
+    rows: np.ndarray,
+    own: np.ndarray,
+    new: np.ndarray,
+) -> None:
+    """Whether each row differs from the one before by cell, score, point or group of its own."""
+    for i in range(1, len(rows)):
+        here, before = rows[i], rows[i - 1]
+        same = cell[here] == cell[before] and score[here] == score[before] and own[i] == own[i - 1]
+        for k in range(points.shape[1]):
+            same = same and points[here, k] == points[before, k]
+        new[i] = not same
+
+
+@njit(cache=True, nogil=True)
+def _held(
+    pointer: np.ndarray, places: np.ndarray, of: np.ndarray, place: np.ndarray, inside: np.ndarray
+) -> None:
+    """Whether each place is in a set, whose places ascend."""
+    for i in range(len(of)):
+        members = places[pointer[of[i]] : pointer[of[i] + 1]]
+        at = np.searchsorted(members, place[i])
+        inside[i] = at < len(members) and members[at] == place[i]
+
+
+@njit(cache=True, nogil=True)
+def _choose(
+    pointer: np.ndarray,
+    place: np.ndarray,
+    square: np.ndarray,
+    of: np.ndarray,
+    length: np.ndarray,
+    rank: np.ndarray,
+    at: np.ndarray,
+    span: float,
+    members: np.ndarray,
+) -> None:
+    """The nearest places of each target's set, those as near as the last of them by precedence."""
+    count = members.shape[1]
+    for i in range(len(of)):
+        start, stop = pointer[of[i]], pointer[of[i] + 1]
+        if stop - start <= count:
+            members[i, : stop - start] = place[start:stop]
+            continue
+        distance = np.sqrt(square[start:stop])
+        last = np.partition(distance, count - 1)[count - 1]
+        nearer = last - SLACK * (length[i] + last)
+        choice = preferred(rank[place[start:stop]], at[i], span)
+        order = np.argsort(np.where(distance < nearer, -np.inf, choice), kind="mergesort")
+        members[i] = place[start + order[:count]]
