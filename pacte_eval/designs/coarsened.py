@@ -25,11 +25,11 @@ class CoarsenedExact:
 
     Parameters
     ----------
-    cutpoints : str, or mapping of str to str, int or sequence of float
-        How numeric covariates are cut: a rule (``"sturges"``, ``"fd"`` or ``"scott"``, as in R),
-        a number of bins of equal width, or the cut points themselves, each the first value of a
-        bin. A mapping says it by covariate; those it leaves out follow ``"sturges"``. Factors
-        are taken as they are.
+    cutpoints : str or int, or mapping of str to str, int or sequence of float
+        How numeric covariates are cut: a rule (``"sturges"``, ``"fd"`` or ``"scott"``, as in R)
+        or a number of bins of equal width. A mapping says it by covariate, and may give the cut
+        points themselves, each the first value of a bin; covariates that it leaves out follow
+        ``"sturges"``. Factors are taken as they are.
     exact : sequence of str
         Strata, covariates or cells matched as they are, beside the covariates.
     estimand : ``"ATT"``, ``"ATC"`` or ``"ATE"``
@@ -41,7 +41,7 @@ class CoarsenedExact:
     share of treated kept is the first thing to read.
     """
 
-    cutpoints: str | Mapping[str, Cut] = "sturges"
+    cutpoints: str | int | Mapping[str, Cut] = "sturges"
     exact: Sequence[str] = ()
     estimand: Estimand = "ATT"
 
@@ -54,23 +54,22 @@ class CoarsenedExact:
             If a setting is unknown or of no effect, or no cell has both arms.
         """
         check_estimand(self.estimand)
+        cell = exact_cells(comparison, self.exact)
         covariates = comparison.covariates.drop(columns=list(self.exact), errors="ignore")
         factors = [str(name) for name in covariates.columns if is_factor(covariates[name])]
         numbers = [str(name) for name in covariates.columns if str(name) not in factors]
         if not numbers and not factors and not self.exact:
             raise InputError("coarsened exact matching needs covariates: the comparison has none")
-        named = {} if isinstance(self.cutpoints, str) else dict(self.cutpoints)
-        for name in named:
-            self._known(name, numbers, factors)
-        cell = exact_cells(comparison, [*self.exact, *factors])
+        cuts = self._cuts(numbers, factors)
+        for name in factors:
+            levels = covariates[name].cat
+            cell = _crossed(cell, levels.codes.to_numpy(), len(levels.categories))
         bins = {}
         for name in numbers:
-            cut = self.cutpoints if isinstance(self.cutpoints, str) else named.get(name, "sturges")
             values = covariates[name].to_numpy(dtype=np.float64)
-            points = _points(name, values, cut)
+            points = _points(name, values, cuts[name])
             bins[name] = len(points) + 1
-            place = np.searchsorted(points, values, side="right")
-            cell = pd.factorize(cell * bins[name] + place)[0].astype(np.int64)
+            cell = _crossed(cell, np.searchsorted(points, values, side="right"), bins[name])
         return subclass_design(
             comparison,
             cell,
@@ -85,13 +84,28 @@ class CoarsenedExact:
             space=ScoreSpace.of(np.zeros(len(comparison)), cell, comparison.cluster),
         )
 
-    def _known(self, name: str, numbers: Sequence[str], factors: Sequence[str]) -> None:
-        if name in self.exact:
-            raise InputError(f"cutpoints of '{name}' are meaningless with '{name}' in exact=")
-        if name in factors:
-            raise InputError(f"cutpoints of '{name}': a factor is taken as it is")
-        if name not in numbers:
-            raise InputError(f"cutpoints of '{name}', no covariate: {nearest(name, numbers)}")
+    def _cuts(self, numbers: Sequence[str], factors: Sequence[str]) -> dict[str, Cut]:
+        """How each numeric covariate is cut."""
+        if isinstance(self.cutpoints, (str, int)):
+            return dict.fromkeys(numbers, self.cutpoints)
+        if not isinstance(self.cutpoints, Mapping):
+            raise InputError(
+                f"cutpoints={self.cutpoints!r} must be a rule, a number of bins or a mapping by "
+                "covariate: {'age': [25, 50]}"
+            )
+        for name in self.cutpoints:
+            if name in self.exact:
+                raise InputError(f"cutpoints of '{name}' are meaningless with '{name}' in exact=")
+            if name in factors:
+                raise InputError(f"cutpoints of '{name}': a factor is taken as it is")
+            if name not in numbers:
+                raise InputError(f"cutpoints of '{name}', no covariate: {nearest(name, numbers)}")
+        return {name: self.cutpoints.get(name, "sturges") for name in numbers}
+
+
+def _crossed(cell: np.ndarray, place: np.ndarray, number: int) -> np.ndarray:
+    """Cells divided by a variable of `number` values, numbered from 0 again."""
+    return pd.factorize(cell * number + place)[0].astype(np.int64)
 
 
 def _points(name: str, values: np.ndarray, cut: Cut) -> np.ndarray:
@@ -104,10 +118,12 @@ def _points(name: str, values: np.ndarray, cut: Cut) -> np.ndarray:
         if cut < 1:
             raise InputError(f"cutpoints={cut} of '{name}' must be a number of bins from 1")
         return np.linspace(values.min(), values.max(), int(cut) + 1)[1:-1]
-    points = np.unique(np.asarray(cut, dtype=np.float64))
-    if not len(points) or not np.isfinite(points).all():
-        raise InputError(f"cutpoints of '{name}' must be finite numbers, at least one")
-    return points
+    points = np.asarray(cut, dtype=np.float64)
+    if points.ndim != 1 or not len(points) or not np.isfinite(points).all():
+        raise InputError(
+            f"cutpoints of '{name}' must be a rule, a whole number of bins or a list of numbers"
+        )
+    return np.unique(points)
 
 
 def _sturges(values: np.ndarray) -> int:
@@ -119,7 +135,7 @@ def _scott(values: np.ndarray) -> int:
 
 
 def _freedman_diaconis(values: np.ndarray) -> int:
-    """With the wider quantiles that R takes where the quartiles are equal."""
+    """With the wider quantiles that R takes where quartiles are equal, on unrounded values."""
     width, tail = 0.0, 0.5
     while width == 0 and tail > 1 / 512:
         tail /= 2

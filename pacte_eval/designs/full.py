@@ -19,7 +19,7 @@ from numba import njit
 
 from pacte_eval.designs.line_assignment import Line
 
-_FAR = np.int64(2**62)
+_FAR = 2**62
 
 
 def closest_stars(
@@ -60,9 +60,9 @@ def _links(score: np.ndarray, target: np.ndarray, bounds: np.ndarray) -> np.ndar
             treated += target[i]
         if treated == 0 or treated == end - start:
             continue
-        below = [(np.int64(0), np.inf)]
-        above = [(np.int64(0), np.inf)]
-        moved = np.int64(0)
+        below = [(0, np.inf)]
+        above = [(0, np.inf)]
+        moved = 0
         for i in range(start, end):
             lowest[i] = moved - below[0][0] if below else -_FAR
             highest[i] = moved + above[0][0] if above else _FAR
@@ -78,7 +78,7 @@ def _links(score: np.ndarray, target: np.ndarray, bounds: np.ndarray) -> np.ndar
                 _pass(below, above, gap)
                 heappush(above, (-moved, gap))
                 _pass(above, below, gap)
-        balance = np.int64(0)
+        balance = 0
         for i in range(end - 1, start - 1, -1):
             before = min(balance - 1, highest[i]) if target[i] else max(balance + 1, lowest[i])
             links[i] = abs(balance - before)

@@ -76,14 +76,13 @@ def subclass_design(
     weights = matched_weights(comparison, matches, estimand)
     treated = comparison.treated
     trimmed = [] if scored is None else [(~scored.kept, scored.reason)]
-    if estimand != "ATC":
-        reasons = [*reasons, (treated, NO_CONTROL)]
+    reasons = [*trimmed, *reasons, (treated, NO_CONTROL)]
     if estimand != "ATT":
         reasons = [*reasons, (~treated, NO_TREATED)]
     return Design(
         comparison=comparison,
         weights=weights,
-        support=support_table(comparison, weights > 0, [*trimmed, *reasons]),
+        support=support_table(comparison, weights > 0, reasons),
         settings=settings,
         kind=kind,
         estimand=estimand,

@@ -54,6 +54,12 @@ class Subclassification:
         scored = read_score(self.score, self.support, comparison)
         kept = np.flatnonzero(scored.kept)
         score, treated = scored.values[kept], comparison.treated[kept]
+        for arm, label in ((treated, "treated unit"), (~treated, "control")):
+            if arm.sum() < self.subclasses:
+                raise InputError(
+                    f"{counted(int(arm.sum()), label)} cannot fill subclasses={self.subclasses}: "
+                    "ask for fewer"
+                )
         target = {"ATT": treated, "ATC": ~treated}.get(self.estimand, np.ones_like(treated))
         cuts = np.quantile(score[target], np.linspace(0, 1, int(self.subclasses) + 1))
         found = np.searchsorted(cuts[1:-1], score, side="right")
@@ -84,11 +90,7 @@ def _filled(
 ) -> np.ndarray:
     """Subclasses in which both arms have a unit, units being moved one subclass after another."""
     subclass = subclass.copy()
-    for arm, label in ((treated, "treated unit"), (~treated, "control")):
-        if arm.sum() < number:
-            raise InputError(
-                f"{counted(int(arm.sum()), label)} cannot fill {number} subclasses: ask for fewer"
-            )
+    for arm in (treated, ~treated):
         members = np.flatnonzero(arm)
         while True:
             count = np.bincount(subclass[members], minlength=number)
