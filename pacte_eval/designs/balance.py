@@ -16,7 +16,7 @@ from pandas.api.types import is_bool_dtype
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.cells import named_column
-from pacte_eval.designs.distributions import Arms, Gaps, gaps
+from pacte_eval.designs.distributions import ArmShares, Gaps, gaps
 from pacte_eval.designs.gap_errors import gap_error
 from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor, normalise
@@ -158,7 +158,7 @@ def _tables(
 ) -> list[pd.DataFrame]:
     """A table for each cell. Blocks of variables are read once, two at a time."""
     comparison = design.comparison
-    arms = [Arms.of(comparison.treated[part.rows], part.before, part.after) for part in parts]
+    arms = [ArmShares.of(comparison.treated[part.rows], part.before, part.after) for part in parts]
 
     def compare(start: int) -> list[list[dict[str, object]]]:
         some = columns[start : start + _BLOCK]

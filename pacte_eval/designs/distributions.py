@@ -10,7 +10,7 @@ from numba import njit
 
 
 @dataclass(frozen=True, eq=False)
-class Arms:
+class ArmShares:
     """Two arms and what each unit weighs in its own, before a design and after it.
 
     Attributes
@@ -28,8 +28,8 @@ class Arms:
     freedom: np.ndarray
 
     @classmethod
-    def of(cls, treated: np.ndarray, before: np.ndarray, after: np.ndarray) -> Arms:
-        """Arms from raw weights: arrays of shape (r,)."""
+    def of(cls, treated: np.ndarray, before: np.ndarray, after: np.ndarray) -> ArmShares:
+        """ArmShares from raw weights: arrays of shape (r,)."""
         shares = np.empty((len(treated), 2))
         freedom = np.empty((2, 2))
         control = ~treated
@@ -67,7 +67,7 @@ class Gaps:
     binary: bool
 
 
-def gaps(values: np.ndarray, arms: Arms) -> Gaps:
+def gaps(values: np.ndarray, arms: ArmShares) -> Gaps:
     """Compare the arms on a variable, float array of shape (r,).
 
     With equal weights the variance divides by n − 1; it is missing in an arm of one unit.
@@ -78,8 +78,8 @@ def gaps(values: np.ndarray, arms: Arms) -> Gaps:
     mean[empty] = np.nan
     if binary:
         distance = np.abs(mean[0] - mean[1])
-        return Gaps(mean, mean * (1 - mean), distance, distance, True)
-    with np.errstate(invalid="ignore"):
+        return Gaps(mean, np.maximum(mean * (1 - mean), 0.0), distance, distance, True)
+    with np.errstate(invalid="ignore", divide="ignore"):
         variance = np.where(arms.freedom > 1e-12, square / arms.freedom, np.nan)
     largest, average = _distances(values, np.argsort(values), arms.treated, arms.shares)
     largest[empty.any(axis=0)] = average[empty.any(axis=0)] = np.nan
@@ -97,6 +97,13 @@ def _frozen(values: np.ndarray) -> np.ndarray:
 def _moments(
     values: np.ndarray, treated: np.ndarray, shares: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Means and mean squares around them. Sums start from a value that weighs something, so that a
+    variable constant in an arm has exactly that mean, and no variance."""
+    start = np.zeros((2, 2))
+    for row in range(len(values) - 1, -1, -1):
+        for column in range(2):
+            if shares[row, column] != 0.0:
+                start[0 if treated[row] else 1, column] = values[row]
     mean = np.zeros((2, 2))
     square = np.zeros((2, 2))
     binary = True
@@ -104,8 +111,9 @@ def _moments(
         value = values[row]
         binary &= value == 0.0 or value == 1.0
         arm = 0 if treated[row] else 1
-        mean[arm, 0] += shares[row, 0] * value
-        mean[arm, 1] += shares[row, 1] * value
+        mean[arm, 0] += shares[row, 0] * (value - start[arm, 0])
+        mean[arm, 1] += shares[row, 1] * (value - start[arm, 1])
+    mean += start
     if not binary:
         for row in range(len(values)):
             arm = 0 if treated[row] else 1

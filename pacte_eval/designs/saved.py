@@ -94,6 +94,12 @@ class _Writer:
         if isinstance(value, (np.ndarray, pd.Index)):
             self._seen[id(value)] = path, value
         match value:
+            case _ if is_dataclass(value) and not isinstance(value, type):
+                parts = {field.name: getattr(value, field.name) for field in fields(value)}
+                home = type(value)
+                name = f"{home.__module__}:{home.__qualname__}"
+                self._note(path, "dataclass", of=name, fields=list(parts))
+                self._add_all(path, parts)
             case None | bool() | int() | float() | str() | np.generic():
                 self._note(path, "plain", value=_plain(value, path))
             case tuple() | list():
@@ -138,12 +144,6 @@ class _Writer:
                 self._add_all(path, {"columns": value.columns, "index": value.index})
             case pd.api.extensions.ExtensionArray():
                 self._note(path, "extension", columns=self._write(path, {"values": value}))
-            case _ if is_dataclass(value) and not isinstance(value, type):
-                parts = {field.name: getattr(value, field.name) for field in fields(value)}
-                home = type(value)
-                name = f"{home.__module__}:{home.__qualname__}"
-                self._note(path, "dataclass", of=name, fields=list(parts))
-                self._add_all(path, parts)
             case _:
                 raise _unsaved(path, value)
 
