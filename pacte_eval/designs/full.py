@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 import numpy as np
 from numba import njit
 
-from pacte_eval.designs.line_assignment import Line
+from pacte_eval.designs.line_assignment import MergedArms
 
 _FAR = 2**62
 
@@ -39,7 +39,7 @@ def closest_stars(
     int arrays of the same length
         Rows of linked targets and sources, sorted by cell. One end of every link has no other.
     """
-    line = Line.of(score, cell, targets, sources)
+    line = MergedArms.of(score, cell, targets, sources)
     links = _links(line.score, line.target, line.bounds)
     left = np.repeat(line.rows[line.target], links[line.target])
     right = np.repeat(line.rows[~line.target], links[~line.target])

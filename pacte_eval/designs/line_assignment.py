@@ -18,6 +18,8 @@ from heapq import heappop, heappush
 import numpy as np
 from numba import njit
 
+from pacte_eval.designs.line import order_of
+
 
 def closest_pairs(
     score: np.ndarray, cell: np.ndarray, targets: np.ndarray, sources: np.ndarray
@@ -37,14 +39,14 @@ def closest_pairs(
         Rows of paired targets and sources, sorted by cell then score. A cell has as many pairs
         as its smaller arm has units.
     """
-    line = Line.of(score, cell, targets, sources)
+    line = MergedArms.of(score, cell, targets, sources)
     chosen = _chosen(line.score, line.target, line.bounds)
     return line.rows[chosen & line.target], line.rows[chosen & ~line.target]
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
-    """Units of both arms sorted by cell then score, targets before sources of the same score.
+class MergedArms:
+    """Units of both arms sorted by cell, then score, then row.
 
     Attributes
     ----------
@@ -63,13 +65,14 @@ class Line:
     @classmethod
     def of(
         cls, score: np.ndarray, cell: np.ndarray, targets: np.ndarray, sources: np.ndarray
-    ) -> Line:
-        rows = np.concatenate([targets, sources])
-        target = np.arange(len(rows)) < len(targets)
-        order = np.lexsort((rows, ~target, score[rows], cell[rows]))
-        rows, target = rows[order], target[order]
+    ) -> MergedArms:
+        target, member = np.zeros((2, len(score)), dtype=bool)
+        target[targets] = True
+        member[targets] = member[sources] = True
+        order = order_of(score, cell)
+        rows = order[member[order]]
         starts = np.flatnonzero(np.diff(cell[rows], prepend=-1))
-        return cls(rows, score[rows], target, np.append(starts, len(rows)))
+        return cls(rows, score[rows], target[rows], np.append(starts, len(rows)))
 
 
 @njit(cache=True, nogil=True)
