@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import brentq
+from scipy.optimize import brentq, linprog
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design
@@ -222,6 +222,37 @@ def test_a_covariate_out_of_reach_is_named() -> None:
         EntropyBalancing().fit(compare(frame, ["level", "age", "far"]))
     with pytest.raises(InputError, match=r"'far' cannot be balanced where cell=(north|south)"):
         EntropyBalancing(within=["cell"]).fit(compare(frame, ["far"], strata=["cell"]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 100_000), shape=st.tuples(st.integers(1, 12), st.integers(1, 3)))
+def test_weights_are_found_where_a_linear_programme_finds_some(
+    seed: int, shape: tuple[int, int]
+) -> None:
+    """Few controls on a coarse grid: many cases outside the hull, on a face, and collinear."""
+    controls, numbers = shape
+    random = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        random.integers(-2, 3, (controls + 2, numbers)), columns=[f"x{i}" for i in range(numbers)]
+    )
+    frame = frame.assign(unit=frame.index, t=frame.index < 2)
+    x = frame.drop(columns=["unit", "t"]).to_numpy(dtype=float)
+    equations = np.column_stack([np.vstack([np.ones(controls), x[2:].T]), np.zeros(numbers + 1)])
+    equations[:, -1] = equations[:, :-1].sum(axis=1)
+    least = linprog(
+        np.r_[np.zeros(controls), -1],
+        A_eq=equations,
+        b_eq=np.r_[1, x[:2].mean(axis=0)],
+        bounds=[(0, None)] * controls + [(0, None)],
+    )
+    comparison = compare(frame, [f"x{i}" for i in range(numbers)])
+    if least.status == 2:
+        with pytest.raises(InputError, match="cannot be balanced"):
+            EntropyBalancing().fit(comparison)
+    elif least.x[-1] > 1e-9:
+        weights = EntropyBalancing().fit(comparison).weights[2:]
+        assert (weights > 0).all()
+        np.testing.assert_allclose(weights @ x[2:], x[:2].sum(axis=0), atol=1e-8)
 
 
 def test_a_square_out_of_reach_is_named() -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logit
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design
@@ -138,6 +139,27 @@ def test_a_given_score_is_taken_as_known() -> None:
     np.testing.assert_allclose(design.weights, odds)
 
 
+class Halves:
+    """A score without coefficients, as boosting's."""
+
+    name, dropped, coefficients = "halves", dict[str, str](), None
+
+    def fit(self, comparison: Comparison) -> Halves:
+        self.scores = np.where(comparison.covariates["x"] > 0, 0.6, 0.3)
+        self.index, self.slope = logit(self.scores), self.scores * (1 - self.scores)
+        return self
+
+    def influence(self, direction: np.ndarray) -> np.ndarray:
+        raise InputError("no influence function")
+
+
+def test_a_score_without_influence_is_taken_as_known() -> None:
+    design = InverseProbability("ATE", score=Halves()).fit(compare(sample(5), ["x"]))
+    assert design.weight_model is None
+    assert "as known" in str(design.settings["estimated"])
+    assert np.isfinite(design.balance()["smd_se"]).all()
+
+
 class Middle:
     """A rule of support."""
 
@@ -153,7 +175,7 @@ def test_units_outside_the_support_weigh_nothing_and_are_recorded() -> None:
     design = InverseProbability("ATE", score=score, support=Middle()).fit(compare(frame, ["x"]))
     outside = ~Middle().keep(score, design.comparison)
     assert outside.sum() == 60
-    assert (design.weights[outside] == 0).all() and (design.weights[~outside] > 0).all()
+    np.testing.assert_array_equal(design.weights > 0, ~outside)
     reasons = design.support["reason"].astype(str)
     assert set(reasons[outside]) == {"hors du support"}
     assert set(reasons[~outside]) == {"pondéré"}
