@@ -34,8 +34,8 @@ class KernelMatching:
         \\|u\\| < 1; for exp(−u² / 2) where \\|u\\| < 8.5; or as in a local linear regression of
         the outcome on the score, fitted at the treated unit with Epanechnikov weights.
     bandwidth : float
-        In units of the score. Scores are compared at 12 significant digits: a control exactly one
-        bandwidth away counts for nothing.
+        In units of the score. Under an Epanechnikov kernel, a control one bandwidth away counts for
+        nothing, and so does one nearer by less than a millionth of the bandwidth.
     score : ``"logit"``, a score model, or float array of shape (n,)
     support : MinMax, Crump or Quantile, optional
         Rule of common support on the score, applied before matching.
@@ -78,10 +78,8 @@ class KernelMatching:
         cell = exact_cells(comparison, self.exact)
         scored = read_score(self.score, self.support, comparison)
         space = ScoreSpace.of(scored.values, cell, comparison.cluster)
-        if self.kernel == "gaussian":
-            kernel = Kernel.gaussian_of(self.bandwidth)
-        else:
-            kernel = Kernel.epanechnikov(self.bandwidth, float(np.abs(space.score).max()))
+        make = Kernel.gaussian_of if self.kernel == "gaussian" else Kernel.epanechnikov
+        kernel = make(self.bandwidth)
         targets = np.flatnonzero(comparison.treated & scored.kept)
         sources = np.flatnonzero(~comparison.treated & scored.kept)
         matches = KernelMatches.of(space, targets, sources, comparison.weights, kernel)

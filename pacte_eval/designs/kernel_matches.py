@@ -13,13 +13,13 @@ from pacte_eval.designs.spaces import ScoreSpace
 _FLAT = 1e-6
 """Variance of the controls' scores, in squared bandwidths, under which no slope can be fitted."""
 
-_NOTHING = 1e-9
+_NOTHING = 1e-6
 """Share of a sum, its own person taken out, under which what remains is rounding error."""
 
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """A part of an entry a(i, j): factor(i) × kernel(j − i) × weight(j)."""
+    """A part of an entry a(i, j): factor(i) × kernel(j − i) × weight(j), for m factors."""
 
     factor: np.ndarray
     kernel: Kernel
@@ -29,14 +29,14 @@ class Term:
 class KernelMatches:
     """Targets and the sources of their cell nearer than the reach of a kernel.
 
+    The entries of a target sum to one.
+
     Attributes
     ----------
     target : int array, shape (m,)
         Rows of the targets with a source, ascending.
     size : int array, shape (m,)
         Sources of other persons within reach.
-    mass : float array, shape (m,)
-        Sum of the entries, positive.
     score, weight : float arrays, shape (n,)
         The score that is searched on, and what each source's kernel is multiplied by.
     targets, sources : Points
@@ -49,7 +49,6 @@ class KernelMatches:
 
     target: np.ndarray
     size: np.ndarray
-    mass: np.ndarray
     score: np.ndarray
     weight: np.ndarray
     targets: Points
@@ -66,15 +65,16 @@ class KernelMatches:
         weight: np.ndarray,
         kernel: Kernel,
     ) -> KernelMatches:
-        """Entries kernel(j − i) weight(j) for all rows `targets` and `sources` within reach.
+        """Entries in proportion to kernel(j − i) weight(j), for `targets` and `sources` in reach.
 
         A target is never matched with its own person. One with no source, or whose sources weigh
-        less than a billionth of its own person's, is left out.
+        less than a millionth of its own person's, is left out.
 
         Parameters
         ----------
         space : ScoreSpace
         targets, sources : int arrays
+            Rows.
         weight : float array, shape (n,)
         kernel : Kernel
         """
@@ -90,7 +90,6 @@ class KernelMatches:
         matches = cls(
             target=target,
             size=size,
-            mass=np.ones(len(target)),
             score=space.score,
             weight=weight,
             targets=sought,
@@ -100,41 +99,42 @@ class KernelMatches:
         )
         one = np.ones((len(weight), 1))
         mass = matches.total(one)[:, 0]
+        kept = size > 0
         row, column = _own_pairs(space, target, sources, kernel.reach)
         if len(row):
             shape = (len(target), len(weight))
             own = _rows(row, column, matches.entries(row, column), shape)
             size, gross = size - np.diff(own.indptr), mass
             mass = mass - (own @ one)[:, 0]
-            size = np.where(mass > _NOTHING * gross, size, 0)
-            matches = replace(matches, own=own)
-        return replace(matches, size=size, mass=mass)._take(size > 0)
+            kept = (size > 0) & (mass > _NOTHING * gross)
+            matches = replace(matches, size=size, own=own)
+        return matches._take(kept)._with((Term(1.0 / mass[kept], kernel),))
 
     def local_linear(self) -> KernelMatches:
         """The same sets, each matched mean a local linear regression's value at the target.
 
-        With S(r) the sum of entries times u^r, u the gap in bandwidths, an entry is multiplied by
-        S0 (S2 − u S1) / (S0 S2 − S1²): Fan (1992, *JASA* 87, 998–1004); in matching,
-        Heckman, Ichimura and Todd (1997, *Review of Economic Studies* 64, 605–654). Entries may be
-        negative, and their sum stays S0. Where the controls' scores vary by less than a thousandth
-        of the bandwidth, the entries stay as they are.
+        With m(r) the sum of entries times u^r, u the gap in bandwidths, an entry is multiplied by
+        (m(2) − u m(1)) / (m(2) − m(1)²): Fan (1992, *JASA* 87, 998–1004); in matching, Heckman,
+        Ichimura and Todd (1997, *Review of Economic Studies* 64, 605–654). Entries may then be
+        negative. Where the controls' scores vary by less than a thousandth of the bandwidth, they
+        stay as they are.
         """
         (term,) = self.terms
-        moments = []
-        for power in (1, 2):
-            kernel = term.kernel.times(power)
-            part = self._with((Term(term.factor, kernel),))
-            moments.append(part.total(np.ones((len(self.weight), 1)))[:, 0] / self.mass)
-        first, second = moments
+        one = np.ones((len(self.weight), 1))
+        first, second = (
+            self._with((Term(term.factor, term.kernel.times(power)),)).total(one)[:, 0]
+            for power in (1, 2)
+        )
         variance = second - first**2
         sloped = variance > _FLAT
         spread = np.where(sloped, variance, 1.0)
-        return self._with(
-            (
-                Term(np.where(sloped, second / spread, 1.0), term.kernel),
-                Term(np.where(sloped, -first / spread, 0.0), term.kernel.times(1)),
-            )
-        )
+        level = term.factor * np.where(sloped, second / spread, 1.0)
+        slope = term.factor * np.where(sloped, -first / spread, 0.0)
+        return self._with((Term(level, term.kernel), Term(slope, term.kernel.times(1))))
+
+    @property
+    def mass(self) -> np.ndarray:
+        return np.ones(len(self.target))
 
     def total(self, values: np.ndarray) -> np.ndarray:
         out = np.zeros((len(self.target), values.shape[1]))
@@ -184,7 +184,6 @@ class KernelMatches:
             self,
             target=self.target[kept],
             size=self.size[kept],
-            mass=self.mass[kept],
             targets=Points(
                 self.targets.score[held],
                 self.targets.cell[held],

@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.polynomial import polynomial
 
-from pacte_eval.designs.line import SLACK, counting_sort
+from pacte_eval.designs.line import counting_sort
 
 GAUSSIAN_REACH = 8.5
 """Bandwidths beyond which the Gaussian, under 2e-16 of its greatest value, is zero."""
@@ -51,13 +51,9 @@ class Kernel:
     gaussian: bool = False
 
     @classmethod
-    def epanechnikov(cls, bandwidth: float, size: float = 0.0) -> Kernel:
-        """¾ (1 − u²).
-
-        Gaps equal to the bandwidth, up to what scores of that `size` tell apart, weigh nothing.
-        """
-        reach = max(bandwidth - SLACK * (bandwidth + size), bandwidth / 2)
-        return cls(bandwidth, reach, np.array([0.75, 0.0, -0.75]))
+    def epanechnikov(cls, bandwidth: float) -> Kernel:
+        """¾ (1 − u²), zero from a millionth of the bandwidth before its end."""
+        return cls(bandwidth, (1 - 1e-6) * bandwidth, np.array([0.75, 0.0, -0.75]))
 
     @classmethod
     def gaussian_of(cls, bandwidth: float) -> Kernel:

@@ -17,6 +17,8 @@ from pacte_eval.designs.scored import Score, Support, read_score
 from pacte_eval.designs.spaces import ScoreSpace
 from pacte_eval.frames import Comparison
 
+_LEAST = 1.001
+
 
 @dataclass(frozen=True)
 class RadiusMatching:
@@ -26,8 +28,8 @@ class RadiusMatching:
     ----------
     radius : float
         In multiples of the largest distance, over the treated units with common support, to the
-        nearest control of the exact cell: more than 1, so that every treated unit whose cell has a
-        control keeps one.
+        nearest control of the exact cell: at least 1.001, so that every treated unit whose cell
+        has a control keeps one.
     score : ``"logit"``, a score model, or float array of shape (n,)
     support : MinMax, Crump or Quantile, optional
         Rule of common support on the score, applied before matching.
@@ -70,10 +72,10 @@ class RadiusMatching:
             If the radius is out of range; if the score cannot be fitted; if no treated unit has a
             control.
         """
-        if not 1 < self.radius < np.inf:
+        if not _LEAST <= self.radius < np.inf:
             raise InputError(
-                f"radius={self.radius} must be more than 1, in multiples of the largest distance "
-                "to a nearest control: else the treated unit at that distance has no control"
+                f"radius={self.radius} must be at least {_LEAST}, in multiples of the largest "
+                "distance to a nearest control: else the treated unit at that distance has no control"
             )
         cell = exact_cells(comparison, self.exact)
         scored = read_score(self.score, self.support, comparison)
