@@ -36,11 +36,12 @@ class CovariateBalancingScore:
 
     Notes
     -----
-    Imai and Ratkovic (2014, *JRSS B* 76, 243–263). The score is p = logit⁻¹(xᵀβ), W the treatment
-    and s the sampling weight. ATT (eq. 11): Σ s (W − (1 − W) p / (1 − p)) x = 0, whose weights are
-    those of `EntropyBalancing` on first moments, p / (1 − p) being exp(xᵀβ). ATE (eq. 10):
-    Σ s (W / p − (1 − W) / (1 − p)) x = 0, the gradient of the concave function
-    Σ s (W (xᵀβ − exp(−xᵀβ)) − (1 − W) (xᵀβ + exp(xᵀβ))).
+    The covariate-balancing conditions of Imai and Ratkovic (2014, *JRSS B* 76, 243–263), as many
+    as coefficients. The score is p = logit⁻¹(xᵀβ), W the treatment and s the sampling weight.
+    ATT: Σ s (W − (1 − W) p / (1 − p)) x = 0, whose weights are those of `EntropyBalancing` on
+    first moments, p / (1 − p) being exp(xᵀβ). ATE: Σ s (W / p − (1 − W) / (1 − p)) x = 0, the
+    gradient of the concave function Σ s (W (xᵀβ − exp(−xᵀβ)) − (1 − W) (xᵀβ + exp(xᵀβ))), as in
+    Zhao (2019, *Annals of Statistics* 47, 965–993).
     """
 
     estimand: Target = "ATT"

@@ -65,9 +65,11 @@ def minimise(function: Convex, start: np.ndarray) -> np.ndarray:
         If the curvature along a direction vanishes relative to that at the start, or no step
         lowers the function.
     """
+    if len(start) == 0:
+        return start
     parameters = start
     point = first = function.at(parameters)
-    for _ in range(_ITERATIONS if len(start) else 0):
+    for _ in range(_ITERATIONS):
         curvature, directions = eigh(point.hessian, first.hessian)
         if curvature[0] < _FLAT:
             raise NoMinimumError(directions[:, 0])
@@ -84,6 +86,4 @@ def minimise(function: Convex, start: np.ndarray) -> np.ndarray:
                 raise NoMinimumError(step)
             reached = function.at(parameters + length * step)
         parameters, point = parameters + length * step, reached
-    if len(start):
-        raise NoMinimumError(step)
-    return parameters
+    raise NoMinimumError(step)

@@ -42,7 +42,7 @@ def compare(frame: pd.DataFrame, covariates: list[str], **options: Any) -> Compa
     estimand=st.sampled_from(ESTIMANDS),
 )
 def test_the_score_solves_its_moment_conditions(seed: int, units: int, estimand: Any) -> None:
-    """Imai and Ratkovic (2014), equations 10 and 11; the score is a logit of the covariates."""
+    """Those of Imai and Ratkovic (2014); the score is a logit of the covariates."""
     frame = sample(seed, units)
     design = CovariateBalancingScore(estimand).fit(compare(frame, ["x", "level"], weights="s"))
     level = pd.get_dummies(frame["level"], dtype=float).to_numpy()
