@@ -75,7 +75,7 @@ class RadiusMatching:
         if not _LEAST <= self.radius < np.inf:
             raise InputError(
                 f"radius={self.radius} must be at least {_LEAST}, in multiples of the largest "
-                "distance to a nearest control: else the treated unit at that distance has no control"
+                "distance to a nearest control: else the treated unit that far has none"
             )
         cell = exact_cells(comparison, self.exact)
         scored = read_score(self.score, self.support, comparison)

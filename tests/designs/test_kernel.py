@@ -122,7 +122,7 @@ def test_sums_without_pairs_are_those_over_pairs(
     assert list(matches.target) == list(treated[served])
     expected, hard = expected[served], float(hard[served].max())
     largest = np.abs(expected).sum(axis=1).max()
-    close = {"rtol": 1e-10, "atol": 1e-13 * hard * largest**2}
+    close = {"rtol": 1e-8 if kernel == "local-linear" else 1e-10, "atol": 1e-13 * hard * largest**2}
     random = np.random.default_rng(0)
     values = random.normal(size=(len(frame), 11))
     back = random.normal(size=(len(expected), 2))
