@@ -3,7 +3,6 @@ before and just after it."""
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +11,6 @@ from numba import njit
 TIE_DIGITS = 12
 SLACK = 2.0 * 10.0 ** (1 - TIE_DIGITS)
 """Distances that differ by no more than this share of the scores' size are equal."""
-
-_BITS = 35
 
 
 class Line(NamedTuple):
@@ -166,12 +163,3 @@ def _stand(
         end[cell[row]] = count
         last = row
     return before, position, rows[:count], head[:count], start, end
-
-
-@njit(cache=True, nogil=True, inline="always")
-def levelled(distance: float, size: float) -> float:
-    """A distance rounded to what scores of that size can tell apart."""
-    if not np.isfinite(distance):
-        return distance
-    exponent = math.frexp(size + distance)[1] - _BITS
-    return math.ldexp(np.rint(math.ldexp(distance, -exponent)), exponent)

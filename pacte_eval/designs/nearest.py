@@ -21,6 +21,7 @@ from pacte_eval.designs.design import (
     support_table,
 )
 from pacte_eval.designs.line import significant
+from pacte_eval.designs.mahalanobis import MahalanobisSpace
 from pacte_eval.designs.neighbours import seeded_rank
 from pacte_eval.designs.scored import Score, Scored, Support, read_score
 from pacte_eval.designs.sets import MatchedSets
@@ -120,20 +121,30 @@ class NearestNeighbour:
         cell = exact_cells(comparison, self.exact)
         scored = self._scored(comparison)
         kept = np.ones(len(comparison), dtype=bool) if scored is None else scored.kept
-        line = None if scored is None else self._line(scored)
-        deviation = 1.0 if line is None else float(np.std(line, ddof=1))
+        measured = None if scored is None else self._measured(scored)
+        deviation = 1.0 if measured is None else float(np.std(measured, ddof=1))
         caliper = np.inf if self.caliper is None else self.caliper * deviation
-        space = self._space(comparison, cell, line)
-        arms = [np.flatnonzero(arm & kept) for arm in (comparison.treated, ~comparison.treated)]
-        sides = {"ATT": [arms], "ATC": [arms[::-1]], "ATE": [arms, arms[::-1]]}[self.estimand]
-        found = _joined(
-            [
-                self._with_replacement(comparison, space, *side, caliper, deviation)
-                if self.replace
-                else self._without_replacement(comparison, space, *side, caliper, line)
-                for side in sides
-            ]
-        )
+        space = self._space(comparison, cell, measured)
+        treated = np.flatnonzero(comparison.treated & kept)
+        controls = np.flatnonzero(~comparison.treated & kept)
+        if self.replace:
+            sides = {"ATT": [(treated, controls)], "ATC": [(controls, treated)]}
+            both = [(treated, controls), (controls, treated)]
+            found = _joined(
+                [
+                    self._with_replacement(comparison, space, targets, sources, caliper, deviation)
+                    for targets, sources in sides.get(self.estimand, both)
+                ]
+            )
+        else:
+            found = space.without_replacement(
+                treated,
+                controls,
+                self.neighbours,
+                caliper=caliper,
+                order=self._served(comparison, treated, measured),
+                rank=self._rank(comparison),
+            )
         served = found.size > 0
         if not served.any():
             raise InputError(
@@ -145,7 +156,7 @@ class NearestNeighbour:
         reasons = self._reasons(comparison, cell, kept)
         if not self.replace:
             alone = found.target[~served]
-            could = space.with_ties(alone, arms[1], 1, caliper=caliper).size > 0
+            could = space.with_ties(alone, controls, 1, caliper=caliper).size > 0
             reasons.insert(0, (np.isin(np.arange(len(comparison)), alone[could]), TAKEN))
         if scored is not None:
             reasons.insert(0, (~kept, scored.reason))
@@ -181,7 +192,7 @@ class NearestNeighbour:
             return None
         return read_score(self.score, self.support, comparison)
 
-    def _line(self, scored: Scored) -> np.ndarray:
+    def _measured(self, scored: Scored) -> np.ndarray:
         """What distances and calipers on the score are measured on."""
         if self.distance != "linear-score":
             return scored.values
@@ -196,10 +207,16 @@ class NearestNeighbour:
             )
         return np.log(scored.values / (1 - scored.values))
 
-    def _space(self, comparison: Comparison, cell: np.ndarray, line: np.ndarray | None) -> Space:
-        if line is None:
+    def _space(
+        self, comparison: Comparison, cell: np.ndarray, measured: np.ndarray | None
+    ) -> Space:
+        if self._on_covariates:
+            return MahalanobisSpace.of(
+                comparison, self.mahalanobis_on, self.distance, cell, measured
+            )
+        if measured is None:
             raise AssertionError("a distance on the score needs a score")
-        return ScoreSpace.of(line, cell, comparison.cluster)
+        return ScoreSpace.of(measured, cell, comparison.cluster)
 
     def _with_replacement(
         self,
@@ -219,24 +236,6 @@ class NearestNeighbour:
         rank = self._rank(comparison)
         return space.exactly(targets, sources, self.neighbours, caliper=caliper, rank=rank)
 
-    def _without_replacement(
-        self,
-        comparison: Comparison,
-        space: Space,
-        targets: np.ndarray,
-        sources: np.ndarray,
-        caliper: float,
-        line: np.ndarray | None,
-    ) -> MatchedSets:
-        return space.without_replacement(
-            targets,
-            sources,
-            self.neighbours,
-            caliper=caliper,
-            order=self._served(comparison, targets, line),
-            rank=self._rank(comparison),
-        )
-
     def _rank(self, comparison: Comparison) -> np.ndarray | None:
         """Preference among units equally near; None for MatchIt's."""
         if self._ties == "sorted":
@@ -246,17 +245,17 @@ class NearestNeighbour:
         return seeded_rank(comparison.unit, int(self.seed or 0))
 
     def _served(
-        self, comparison: Comparison, targets: np.ndarray, line: np.ndarray | None
+        self, comparison: Comparison, targets: np.ndarray, measured: np.ndarray | None
     ) -> np.ndarray | None:
         """Positions of targets in the order served; None for the closest pair first."""
-        order = self._order(line is not None)
+        order = self._order(measured is not None)
         if order == "closest":
             return None
         if order == "seeded":
             return np.argsort(seeded_rank(comparison.unit[targets], int(self.seed or 0)))
-        if line is None or order == "data":
+        if measured is None or order == "data":
             return np.arange(len(targets))
-        score = significant(line[targets])
+        score = significant(measured[targets])
         return np.argsort(-score if order == "largest" else score, kind="stable")
 
     def _reasons(
@@ -321,7 +320,7 @@ class NearestNeighbour:
             raise InputError(f"seed={self.seed} is meaningless with ties='{self._ties}'")
 
     def _settings(self, deviation: float, scored: Scored | None) -> dict[str, object]:
-        measured = "linear score" if self.distance == "linear-score" else "score"
+        on = "linear score" if self.distance == "linear-score" else "score"
         settings: dict[str, object] = {
             "design": "NearestNeighbour",
             **({} if scored is None else scored.settings),
@@ -334,8 +333,7 @@ class NearestNeighbour:
             "replacement": self.replace,
             "caliper": "none"
             if self.caliper is None
-            else f"{self.caliper} SD of the {measured} over all units "
-            f"= {self.caliper * deviation:.6g}",
+            else f"{self.caliper} SD of the {on} over all units = {self.caliper * deviation:.6g}",
             "exact": ", ".join(self.exact) or "none",
             "ties": self._ties,
         }

@@ -13,7 +13,7 @@ import pandas as pd
 from numba import njit
 from scipy import sparse
 
-from pacte_eval.designs.line import SLACK, Line, counting_sort, levelled
+from pacte_eval.designs.line import SLACK, Line, counting_sort
 from pacte_eval.designs.partial_sort import partial_sort
 from pacte_eval.designs.sets import MatchedSets
 
@@ -148,7 +148,8 @@ def _chosen(
         for k in range(found):
             rank = line.rank[near[k]]
             met[k] = rank if line.ranked else abs(rank - line.place[i])
-            distance[k] = levelled(abs(line.score[near[k]] - at), abs(at))
+            distance[k] = abs(line.score[near[k]] - at)
+        _level(distance[:found], abs(at))
         size[i] = min(found, count)
         order = np.argsort(met[:found], kind="mergesort")
         if line.ranked:
@@ -158,6 +159,16 @@ def _chosen(
         for k in range(size[i]):
             chosen[i, k] = near[order[k]]
     return chosen, size
+
+
+@njit(cache=True, nogil=True)
+def _level(distance: np.ndarray, size: float) -> None:
+    """Make distances equal that scores of that size cannot tell apart, in place."""
+    least = -1.0
+    for k in np.argsort(distance, kind="mergesort"):
+        if least < 0 or distance[k] - least > SLACK * (size + distance[k]):
+            least = distance[k]
+        distance[k] = least
 
 
 def _own_members(line: Line, low: np.ndarray, high: np.ndarray) -> sparse.csr_matrix | None:

@@ -12,7 +12,7 @@ import heapq
 import numpy as np
 from numba import njit
 
-from pacte_eval.designs.line import SLACK, Line, levelled
+from pacte_eval.designs.line import SLACK, Line
 from pacte_eval.designs.neighbours import sets_of
 from pacte_eval.designs.sets import MatchedSets
 
@@ -44,15 +44,17 @@ def nearest_in_order(
 def closest_first(line: Line, count: int, *, caliper: float = np.inf) -> MatchedSets:
     """The closest pair of a target and a free source, then the closest of what remains.
 
-    Among equally close pairs, the target that comes first is served first. A round ends when each
-    target has one more source, or none is free for it.
+    Among equally close pairs (to 12 digits of the largest score), the target that comes first is
+    served first. A round ends when each target has one more source, or none is free for it.
 
     Parameters
     ----------
     line, count, caliper
         As for `nearest_in_order`.
     """
-    return sets_of(line, *_closest_first(line, count, float(caliper)))
+    size = np.abs(np.concatenate([line.at, line.score])).max(initial=0)
+    unit = SLACK * (float(size) or 1.0)
+    return sets_of(line, *_closest_first(line, count, float(caliper), unit))
 
 
 @njit(cache=True, nogil=True)
@@ -90,10 +92,10 @@ def _nearest_free(
     nearest = min(fall, rise)
     if np.isinf(nearest) or nearest > caliper + SLACK * (abs(at) + caliper):
         return -1, np.inf
-    fall, rise = levelled(fall, abs(at)), levelled(rise, abs(at))
-    if rise < fall or (rise == fall and _preferred(line, i, above, below)):
-        return above, rise
-    return below, fall
+    equal = abs(rise - fall) <= SLACK * (abs(at) + nearest)
+    if _preferred(line, i, above, below) if equal else rise < fall:
+        return above, nearest
+    return below, nearest
 
 
 @njit(cache=True, nogil=True)
@@ -125,7 +127,9 @@ def _in_order(
 
 
 @njit(cache=True, nogil=True)
-def _closest_first(line: Line, count: int, caliper: float) -> tuple[np.ndarray, np.ndarray]:
+def _closest_first(
+    line: Line, count: int, caliper: float, unit: float
+) -> tuple[np.ndarray, np.ndarray]:
     """The sources taken by each target, and their number."""
     chosen = np.zeros((len(line.targets), count), dtype=np.int64)
     size = np.zeros(len(line.targets), dtype=np.int64)
@@ -136,7 +140,7 @@ def _closest_first(line: Line, count: int, caliper: float) -> tuple[np.ndarray, 
             if size[i] == turn:
                 j, distance = _nearest_free(line, i, lower, upper, caliper)
                 if j >= 0:
-                    pairs.append((distance, i, j))
+                    pairs.append((np.rint(distance / unit), i, j))
         heapq.heapify(pairs)
         while len(pairs) > 0:
             _, i, j = heapq.heappop(pairs)
@@ -147,5 +151,5 @@ def _closest_first(line: Line, count: int, caliper: float) -> tuple[np.ndarray, 
                 continue
             j, distance = _nearest_free(line, i, lower, upper, caliper)
             if j >= 0:
-                heapq.heappush(pairs, (distance, i, j))
+                heapq.heappush(pairs, (np.rint(distance / unit), i, j))
     return chosen, size

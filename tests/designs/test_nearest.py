@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,37 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs import Design, Logit, NearestNeighbour
+from pacte_eval.designs import Design, Logit
+from pacte_eval.designs.nearest import NearestNeighbour
 from pacte_eval.designs.partial_sort import partial_sort
 from pacte_eval.designs.sets import MatchedSets
 from pacte_eval.frames import Comparison
 
 MISSPELT: Any = "averag"
+REFERENCE = pd.read_csv(Path(__file__).parents[1] / "reference" / "matching.csv")
+FOUR = ["age", "educ", "re74", "re75"]
+SPECIFICATIONS: dict[str, dict[str, Any]] = {
+    "NN 1:1 with replacement": {"ties": "sorted"},
+    "NN 1:1 with replacement, caliper 0.2": {"ties": "sorted", "caliper": 0.2},
+    "NN 1:5 with replacement, caliper 0.2": {"ties": "sorted", "neighbours": 5, "caliper": 0.2},
+    "M = 1, ties averaged": {},
+    "M = 1, ties in the order of the data": {"ties": "first"},
+    "NN 1:1 without replacement, largest score first": {"replace": False},
+    "NN 1:1 without replacement, caliper 0.2 SD": {"replace": False, "caliper": 0.2},
+    "exact on race and nodegree, NN without replacement, caliper 0.25": {
+        "replace": False,
+        "caliper": 0.25,
+        "exact": ["race", "nodegree"],
+    },
+    "Mahalanobis 1:1 with replacement": {"distance": "mahalanobis", "ties": "sorted"},
+    "Mahalanobis 1:1 without replacement": {"distance": "mahalanobis", "replace": False},
+    "Mahalanobis on age, educ, re74, re75 within score caliper 0.25": {
+        "distance": "mahalanobis",
+        "mahalanobis_on": FOUR,
+        "replace": False,
+        "caliper": 0.25,
+    },
+}
 
 
 def sample(seed: int, units: int, values: int | None = None, people: int = 0) -> pd.DataFrame:
@@ -46,6 +72,20 @@ def compare(frame: pd.DataFrame, **options: Any) -> Comparison:
 def trained(design: Design) -> pd.DataFrame:
     """The record of support of the treated."""
     return design.support[design.support["treated"]]
+
+
+@pytest.mark.parametrize("name", SPECIFICATIONS)
+def test_the_numbers_of_matchit(
+    name: str, lalonde: Comparison, lalonde_frame: pd.DataFrame
+) -> None:
+    row = REFERENCE[(REFERENCE["data"] == "lalonde") & (REFERENCE["specification"] == name)].iloc[0]
+    design = NearestNeighbour(**SPECIFICATIONS[name]).fit(lalonde)
+    outcome, arm = lalonde_frame["re78"].to_numpy(float), lalonde.treated
+    mean = [np.average(outcome[part], weights=design.weights[part]) for part in (arm, ~arm)]
+    tolerance = 1e-6 if row["tolerance"] == 1e-6 else row["tolerance"] / row["estimate"]
+    assert mean[0] - mean[1] == pytest.approx(row["estimate"], rel=tolerance)
+    assert design.n_treated == row["n_treated"]
+    assert np.isnan(row["n_control"]) or design.n_control == row["n_control"]
 
 
 samples = st.builds(
@@ -132,6 +172,23 @@ def test_rules_choose_among_the_equally_near(
     assert (pairs["treated"].map(person) != pairs["control"].map(person)).all()
 
 
+@settings(max_examples=60, deadline=None)
+@given(frame=samples, neighbours=st.integers(1, 4))
+def test_first_takes_the_first_rows_of_the_nearest(frame: pd.DataFrame, neighbours: int) -> None:
+    design = NearestNeighbour(frame["x"].to_numpy(), neighbours, ties="first", exact=["cell"])
+    expected: dict[str, list[str]] = {}
+    units: Any = frame[frame["t"]].itertuples()
+    for unit in units:
+        pool = frame[~frame["t"] & (frame["person"] != unit.person) & (frame["cell"] == unit.cell)]
+        gap = (pool["x"] - unit.x).abs().round(9).sort_values(kind="stable")
+        if len(gap):
+            expected[unit.unit] = sorted(pool["unit"][gap.index[:neighbours]])
+    if not expected:
+        return
+    pairs: Any = design.fit(compare(frame)).pairs()
+    assert pairs.groupby("treated")["control"].apply(sorted).to_dict() == expected
+
+
 def test_first_takes_the_first_row_and_seeded_ignores_the_order_of_rows() -> None:
     frame = sample(3, 40, values=1)
     score = np.zeros(40)
@@ -189,6 +246,111 @@ def test_tolerance_makes_near_controls_equal() -> None:
     assert loose.pairs()["control"].tolist() == ["b", "c"]
 
 
+@settings(max_examples=40, deadline=None)
+@given(frame=samples, caliper=st.sampled_from([None, 0.3]), exact=st.booleans())
+def test_the_controls_are_targets_as_the_treated_are(
+    frame: pd.DataFrame, caliper: float | None, exact: bool
+) -> None:
+    """The ATC is the ATT with the arms exchanged, and the ATE adds up the weights of both."""
+    options: dict[str, Any] = {"caliper": caliper, "exact": ["cell"] if exact else []}
+
+    def weights(estimand: Any, data: pd.DataFrame) -> np.ndarray:
+        maker = NearestNeighbour(frame["x"].to_numpy(), 2, estimand=estimand, **options)
+        return maker.fit(compare(data)).weights
+
+    swapped = frame.assign(t=~frame["t"])
+    try:
+        att = weights("ATT", frame)
+    except InputError:
+        return
+    atc = weights("ATC", frame)
+    np.testing.assert_allclose(atc, weights("ATT", swapped))
+    np.testing.assert_allclose(weights("ATE", frame), att + atc)
+
+
+def test_the_average_effect_keeps_who_has_a_neighbour_in_the_other_arm() -> None:
+    frame = pd.DataFrame(
+        {
+            "unit": list("abcde"),
+            "t": [1, 1, 0, 0, 0],
+            "x": [0.0, 9.0, 0.1, 0.0, 5.0],
+            "cell": ["n", "n", "n", "s", "n"],
+        }
+    )
+    comparison = compare(frame, covariates=["x"], cluster=None)
+    score = frame["x"].to_numpy()
+    design = NearestNeighbour(score, caliper=0.5, exact=["cell"], estimand="ATE").fit(comparison)
+    assert design.estimand == "ATE"
+    assert design.support.set_index("unit")["reason"].astype(str).to_dict() == {
+        "a": "apparié",
+        "b": "aucun témoin à distance du caliper",
+        "c": "apparié",
+        "d": "aucune unité traitée dans la cellule exacte",
+        "e": "aucune unité traitée à distance du caliper",
+    }
+    assert design.supported_share == pytest.approx(2 / 5)
+    pairs = design.pairs()
+    assert pairs["treated"].tolist() == ["a", "a"]
+    assert pairs["control"].tolist() == ["c", "c"]
+
+
+def test_the_linear_score_is_the_index_of_the_model() -> None:
+    frame = sample(5, 80)
+    comparison = compare(frame)
+    options: dict[str, Any] = {"neighbours": 2, "caliper": 0.1, "distance": "linear-score"}
+    design = NearestNeighbour(**options).fit(comparison)
+    assert design.model is not None
+    assert design.score is not None
+    index = np.log(design.score / (1 - design.score))
+    assert f"{0.1 * index.std(ddof=1):.6g}" in str(design.settings["caliper"])
+    assert "SD of the linear score" in str(design.settings["caliper"])
+    same = NearestNeighbour(index, 2, caliper=0.1).fit(comparison)
+    np.testing.assert_allclose(design.weights, same.weights)
+    given_ = NearestNeighbour(design.score, **options).fit(comparison)
+    np.testing.assert_allclose(design.weights, given_.weights)
+    assert (
+        design.weights != NearestNeighbour(neighbours=2, caliper=0.1).fit(comparison).weights
+    ).any()
+
+
+@pytest.mark.parametrize("distance", ["mahalanobis", "robust-mahalanobis", "scaled-euclidean"])
+@pytest.mark.parametrize("replace", [True, False])
+def test_covariates_inside_the_caliper_of_the_score(distance: Any, replace: bool) -> None:
+    comparison = compare(sample(7, 120))
+    options: dict[str, Any] = {"distance": distance, "replace": replace}
+    free = NearestNeighbour(**options).fit(comparison)
+    assert free.score is None
+    assert free.model is None
+    assert "score" not in free.settings
+    inside = NearestNeighbour(caliper=0.2, **options).fit(comparison)
+    assert inside.score is not None
+    score = pd.Series(inside.score, index=comparison.unit)
+    pairs = inside.pairs()
+    gap = (score[pairs["treated"]].to_numpy() - score[pairs["control"]].to_numpy()).__abs__()
+    assert gap.max() <= 0.2 * score.std()
+    every = np.abs(
+        inside.score[comparison.treated][:, np.newaxis] - inside.score[~comparison.treated]
+    )
+    assert (every.min(axis=1) <= 0.2 * score.std()).sum() >= inside.n_treated
+    assert inside.settings.get("order") == (None if replace else "largest")
+    assert free.settings.get("order") == (None if replace else "data")
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_one_covariate_is_a_line(replace: bool) -> None:
+    """Mahalanobis on one covariate and the score equal to it give the same matches."""
+    frame = sample(9, 150)
+    comparison = compare(frame)
+    score = frame["x"].to_numpy()
+    options: dict[str, Any] = {"neighbours": 2, "exact": ["cell"], "replace": replace}
+    options |= {} if replace else {"order": "closest"}
+    line = NearestNeighbour(score, **options).fit(comparison)
+    plane = NearestNeighbour(distance="mahalanobis", mahalanobis_on=["x"], **options).fit(
+        comparison
+    )
+    np.testing.assert_allclose(line.weights, plane.weights)
+
+
 def test_trimmed_units_keep_their_reason() -> None:
     frame = pd.DataFrame(
         {
@@ -231,6 +393,11 @@ def test_caliper_is_measured_over_all_units_before_cells() -> None:
         (NearestNeighbour(ties="first", tie_tolerance=0.1), "tie_tolerance=0.1.*ties='first'"),
         (NearestNeighbour(seed=1), "seed=1.*ties='average'"),
         (NearestNeighbour(ties="seeded"), "needs a seed"),
+        (NearestNeighbour(distance=MISSPELT), "distance='averag' is unknown"),
+        (NearestNeighbour(estimand="ATO"), "estimand='ATO' is unknown: did you mean"),
+        (NearestNeighbour(mahalanobis_on=["x"]), r"mahalanobis_on=\['x'\].*distance='score'"),
+        (NearestNeighbour(np.zeros(20), distance="linear-score"), "linear-score.*20 values"),
+        (NearestNeighbour(order="data"), "order='data'.*replace=True"),
         (NearestNeighbour(exact=["cel"]), "did you mean 'cell'"),
         (NearestNeighbour(exact="cell"), "must be a list"),
         (NearestNeighbour(np.zeros(3)), "needs 20 values"),
