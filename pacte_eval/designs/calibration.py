@@ -120,8 +120,8 @@ def calibrate(rows: np.ndarray, terms: Terms, base: np.ndarray, target: np.ndarr
 
     Notes
     -----
-    Newton's method on the dual of Hainmueller (2012, *Political Analysis* 20, 25–46): the minimum of
-    log Σ base exp(xᵀλ) − λᵀ m, m the means wanted.
+    Newton's method on the dual of Hainmueller (2012, *Political Analysis* 20, 25–46): the minimum
+    of log Σ base exp(xᵀλ) − λᵀ m, m the means wanted.
     """
     wanted = terms.transposed_times(target)
     means = wanted[1:] / wanted[0]

@@ -13,6 +13,8 @@ _ITERATIONS = 200
 _PRECISION = 1e-13
 _ROUNDING = 1e-13
 _SUFFICIENT = 1e-4
+_QUADRATIC = 1e-2
+_SHORTEST = 1e-10
 _FLAT = 1e-11
 
 
@@ -53,37 +55,47 @@ class NoMinimumError(Exception):
         self.direction = direction
 
 
-def minimise(function: Convex, start: np.ndarray) -> np.ndarray:
+def minimise(function: Convex, start: np.ndarray, *, flat: float = _FLAT) -> np.ndarray:
     """Parameters of the minimum: float array, shape (p,).
 
-    The last step is taken from where the Newton decrement is under 1e-13, so that what is left
-    after it is of the order of its square.
+    Parameters
+    ----------
+    function : Convex
+    start : float array, shape (p,)
+    flat : float
+        Least curvature along any direction, as a share of that at the start.
 
     Raises
     ------
     NoMinimumError
-        If the curvature along a direction vanishes relative to that at the start, or no step
-        lowers the function.
+        If the curvature falls under `flat`, or no step lowers the function.
+
+    Notes
+    -----
+    The last step is taken from where the Newton decrement is under 1e-13 and a hundredth of the
+    one before. Near a minimum each decrement is of the order of the square of the last; where the
+    function falls for ever, towards a limit, they fall by a constant factor, e.
     """
     if len(start) == 0:
         return start
     parameters = start
     point = first = function.at(parameters)
+    before = np.inf
     for _ in range(_ITERATIONS):
         curvature, directions = eigh(point.hessian, first.hessian)
-        if curvature[0] < _FLAT:
+        if curvature[0] < flat:
             raise NoMinimumError(directions[:, 0])
         along = directions.T @ point.gradient
         step = -directions @ (along / curvature)
         decrement = float(along @ (along / curvature))
-        if decrement <= _PRECISION:
+        if decrement <= min(_PRECISION, _QUADRATIC * before):
             return parameters + step
         rounding, length = _ROUNDING * (1 + abs(point.value)), 1.0
         reached = function.at(parameters + step)
         while not reached.value <= point.value + rounding - _SUFFICIENT * length * decrement:
             length /= 2
-            if length < _FLAT:
+            if length < _SHORTEST:
                 raise NoMinimumError(step)
             reached = function.at(parameters + length * step)
-        parameters, point = parameters + length * step, reached
+        parameters, point, before = parameters + length * step, reached, decrement
     raise NoMinimumError(step)

@@ -133,6 +133,15 @@ def test_separation_names_the_covariate(estimand: Any) -> None:
 
 
 @pytest.mark.parametrize("estimand", ESTIMANDS)
+def test_a_rare_level_in_one_arm_is_separation_too(estimand: Any) -> None:
+    """The function then falls for ever by ever less: next to nothing, for twelve in 20,000."""
+    frame = sample(8, 20_000)
+    frame.loc[(~frame["t"]).to_numpy().nonzero()[0][:12], "level"] = "z"
+    with pytest.raises(InputError, match=r"'level\[z\]'"):
+        CovariateBalancingScore(estimand).fit(compare(frame, ["x", "level"]))
+
+
+@pytest.mark.parametrize("estimand", ESTIMANDS)
 def test_constant_covariates_leave_the_shares(estimand: Any) -> None:
     frame = pd.DataFrame({"unit": [1, 2, 3], "x": [1.0, 1.0, 1.0], "t": [True, False, False]})
     design = CovariateBalancingScore(estimand).fit(compare(frame, ["x"]))
