@@ -11,17 +11,18 @@ from numba import njit
 from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError, nearest
-from pacte_eval.designs.line import SLACK, significant
+from pacte_eval.designs.closest_pairs import served_closest_first
+from pacte_eval.designs.equal_targets import groups, own_members
+from pacte_eval.designs.line import significant
 from pacte_eval.designs.multivariate import (
     NOBODY,
     Neighbourhoods,
     Pool,
     Precedence,
     Seekers,
+    chosen,
     in_threads,
     neighbourhoods,
-    preferred,
-    served_closest_first,
     served_in_order,
 )
 from pacte_eval.designs.sets import MatchedSets
@@ -122,38 +123,25 @@ class MahalanobisSpace:
         """
         pool, score = self._pool(sources, caliper)
         apart = np.zeros(len(targets), dtype=bool)
-        found, of, shared = self._sets(
-            pool, score, targets, apart, count, caliper=caliper, tolerance=tolerance
+        found, of, shared = self._sets(pool, score, targets, apart, count, caliper, tolerance)
+        looking = np.flatnonzero(shared)
+        target, place = own_members(
+            pool, found, looking, self.person[targets[looking]], of[looking]
         )
-        own = self._own(pool, found, targets, of, shared)
-        size = np.diff(found.pointer)[of]
-        kept = size - np.bincount(own[0], minlength=len(targets))
-        lacking = (size >= count) & (kept < count)
+        size, own = np.diff(found.pointer)[of], np.bincount(target, minlength=len(targets))
+        lacking = (own > 0) & (size >= count) & ((size - own < count) | (tolerance > 0))
         if lacking.any():
-            more, to, _ = self._sets(
-                pool,
-                score,
-                targets[lacking],
-                np.ones(np.count_nonzero(lacking), dtype=bool),
-                count,
-                caliper=caliper,
-                tolerance=tolerance,
-            )
+            rows = targets[lacking]
+            apart = np.ones(len(rows), dtype=bool)
+            more, to, _ = self._sets(pool, score, rows, apart, count, caliper, tolerance)
             of[lacking] = len(found.pointer) - 1 + to
-            own = tuple(part[~lacking[own[0]]] for part in own)
-            found = Neighbourhoods(
-                np.concatenate([found.pointer, found.pointer[-1] + more.pointer[1:]]),
-                np.concatenate([found.place, more.place]),
-                np.concatenate([found.square, more.square]),
-            )
-        count_of_units = len(self.points)
-        sets = _indicator(found.pointer, pool.rows[found.place], count_of_units)
-        if not len(own[0]):
+            target, place = target[~lacking[target]], place[~lacking[target]]
+            found = found.followed_by(more)
+        sets = self._indicator(pool, found.pointer, found.place)
+        if not len(target):
             return MatchedSets(targets, of, sets)
-        pointer = np.searchsorted(own[0], np.arange(len(targets) + 1))
-        return MatchedSets(
-            targets, of, sets, _indicator(pointer, pool.rows[own[1]], count_of_units)
-        )
+        pointer = np.searchsorted(target, np.arange(len(targets) + 1))
+        return MatchedSets(targets, of, sets, self._indicator(pool, pointer, place))
 
     def exactly(
         self,
@@ -172,20 +160,8 @@ class MahalanobisSpace:
         """
         pool, score = self._pool(sources, caliper)
         apart = np.isin(self._person_cell(targets), self._person_cell(sources))
-        found, of, _ = self._sets(pool, score, targets, apart, count, caliper=caliper)
-        precedence = self._precedence(pool, targets, rank)
-        members = np.full((len(targets), count), NOBODY, dtype=np.int64)
-        _choose(
-            found.pointer,
-            found.place,
-            found.square,
-            of,
-            self._length(targets),
-            precedence.rank,
-            precedence.at,
-            precedence.span,
-            members,
-        )
+        found, of, _ = self._sets(pool, score, targets, apart, count, caliper)
+        members = chosen(pool, found, targets, of, count, self._precedence(pool, targets, rank))
         return self._separate(pool, targets, members)
 
     def without_replacement(
@@ -250,7 +226,6 @@ class MahalanobisSpace:
         targets: np.ndarray,
         apart: np.ndarray,
         count: int,
-        *,
         caliper: float,
         tolerance: float = 0.0,
     ) -> tuple[Neighbourhoods, np.ndarray, np.ndarray]:
@@ -265,50 +240,16 @@ class MahalanobisSpace:
         shared : bool array, shape (len(targets),)
             Whether the group has several targets; never where `apart` is true.
         """
-        mark = np.empty(len(targets), dtype=np.uint64)
-        _fingerprint(self.points, targets, mark)
-        own = np.where(apart, np.arange(1, len(targets) + 1), 0)
-        order = np.lexsort((own, mark, score[targets], self.cell[targets]))
-        new = np.ones(len(targets), dtype=np.bool_)
-        _differ(self.points, self.cell, score, targets[order], own[order], new)
-        of = np.empty(len(targets), dtype=np.int64)
-        of[order] = np.cumsum(new) - 1
-        rows = targets[order[new]]
+        first, of = groups(self.points, self.cell, score, targets, apart)
+        rows = targets[first]
         shared = np.bincount(of, minlength=len(rows)) > 1
         low, high = pool.runs(self.cell[rows], score[rows], caliper)
         seekers = Seekers(rows, np.where(shared, NOBODY, self.person[rows]), low, high)
         return neighbourhoods(pool, seekers, count, tolerance=tolerance), of, shared[of]
 
-    def _own(
-        self,
-        pool: Pool,
-        found: Neighbourhoods,
-        targets: np.ndarray,
-        of: np.ndarray,
-        shared: np.ndarray,
-    ) -> tuple[np.ndarray, ...]:
-        """Positions of targets, and places of their own person in the set they share."""
-        looking = np.flatnonzero(shared)
-        by_person = np.argsort(pool.person, kind="stable")
-        persons = pool.person[by_person]
-        low = np.searchsorted(persons, self.person[targets[looking]])
-        size = np.searchsorted(persons, self.person[targets[looking]], "right") - low
-        target = np.repeat(looking, size)
-        step = np.arange(len(target)) - np.repeat(np.cumsum(size) - size, size)
-        place = by_person[np.repeat(low, size) + step]
-        inside = np.zeros(len(target), dtype=np.bool_)
-        _held(found.pointer, found.place, of[target], place, inside)
-        return target[inside], place[inside]
-
     def _person_cell(self, rows: np.ndarray) -> np.ndarray:
         people = np.int64(self.person.max()) + 1
         return np.asarray(self.cell[rows].astype(np.int64) * people + self.person[rows])
-
-    def _length(self, rows: np.ndarray) -> np.ndarray:
-        """Distance to the mean: shape (len(rows),)."""
-        out = np.empty(len(rows))
-        _lengths(self.points, rows, out)
-        return out
 
     def _precedence(self, pool: Pool, targets: np.ndarray, rank: np.ndarray | None) -> Precedence:
         if rank is not None:
@@ -323,24 +264,21 @@ class MahalanobisSpace:
         """One set a target, from places of the pool: int array, shape (len(targets), count)."""
         held = members != NOBODY
         pointer = np.concatenate([[0], np.cumsum(held.sum(axis=1))])
-        rows = pool.rows[members[held]]
-        return MatchedSets(
-            targets, np.arange(len(targets)), _indicator(pointer, rows, len(self.points))
-        )
+        sets = self._indicator(pool, pointer, members[held])
+        return MatchedSets(targets, np.arange(len(targets)), sets)
+
+    def _indicator(self, pool: Pool, pointer: np.ndarray, place: np.ndarray) -> sparse.csr_matrix:
+        """Ones at the units that stand at some places of the pool, by rows."""
+        shape = (len(pointer) - 1, len(self.points))
+        matrix = sparse.csr_matrix((np.ones(len(place)), pool.rows[place], pointer), shape=shape)
+        matrix.sort_indices()
+        return matrix
 
 
 def _groups(cell: np.ndarray) -> list[np.ndarray]:
     """Positions of the units of each cell, in order."""
     order = np.argsort(cell, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(cell[order])) + 1)
-
-
-def _indicator(pointer: np.ndarray, columns: np.ndarray, width: int) -> sparse.csr_matrix:
-    matrix = sparse.csr_matrix(
-        (np.ones(len(columns)), columns, pointer), shape=(len(pointer) - 1, width)
-    )
-    matrix.sort_indices()
-    return matrix
 
 
 @njit(cache=True, nogil=True)
@@ -350,80 +288,3 @@ def _distances(points: np.ndarray, left: np.ndarray, right: np.ndarray, out: np.
         for k in range(points.shape[1]):
             square += (points[left[i], k] - points[right[i], k]) ** 2
         out[i] = np.sqrt(square)
-
-
-@njit(cache=True, nogil=True)
-def _lengths(points: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
-    for i in range(len(rows)):
-        square = 0.0
-        for k in range(points.shape[1]):
-            square += points[rows[i], k] ** 2
-        out[i] = np.sqrt(square)
-
-
-@njit(cache=True, nogil=True)
-def _fingerprint(points: np.ndarray, rows: np.ndarray, mark: np.ndarray) -> None:
-    """A hash of the bits of each point (Fowler, Noll and Vo's, by words)."""
-    bits = points.view(np.uint64)
-    for i in range(len(rows)):
-        hashed = np.uint64(14695981039346656037)
-        for k in range(points.shape[1]):
-            hashed = (hashed ^ bits[rows[i], k]) * np.uint64(1099511628211)
-            hashed ^= hashed >> np.uint64(32)
-        mark[i] = hashed
-
-
-@njit(cache=True, nogil=True)
-def _differ(
-    points: np.ndarray,
-    cell: np.ndarray,
-    score: np.ndarray,
-    rows: np.ndarray,
-    own: np.ndarray,
-    new: np.ndarray,
-) -> None:
-    """Whether each row differs from the one before by cell, score, point or group of its own."""
-    for i in range(1, len(rows)):
-        here, before = rows[i], rows[i - 1]
-        same = cell[here] == cell[before] and score[here] == score[before] and own[i] == own[i - 1]
-        for k in range(points.shape[1]):
-            same = same and points[here, k] == points[before, k]
-        new[i] = not same
-
-
-@njit(cache=True, nogil=True)
-def _held(
-    pointer: np.ndarray, places: np.ndarray, of: np.ndarray, place: np.ndarray, inside: np.ndarray
-) -> None:
-    """Whether each place is in a set, whose places ascend."""
-    for i in range(len(of)):
-        members = places[pointer[of[i]] : pointer[of[i] + 1]]
-        at = np.searchsorted(members, place[i])
-        inside[i] = at < len(members) and members[at] == place[i]
-
-
-@njit(cache=True, nogil=True)
-def _choose(
-    pointer: np.ndarray,
-    place: np.ndarray,
-    square: np.ndarray,
-    of: np.ndarray,
-    length: np.ndarray,
-    rank: np.ndarray,
-    at: np.ndarray,
-    span: float,
-    members: np.ndarray,
-) -> None:
-    """The nearest places of each target's set, those as near as the last of them by precedence."""
-    count = members.shape[1]
-    for i in range(len(of)):
-        start, stop = pointer[of[i]], pointer[of[i] + 1]
-        if stop - start <= count:
-            members[i, : stop - start] = place[start:stop]
-            continue
-        distance = np.sqrt(square[start:stop])
-        last = np.partition(distance, count - 1)[count - 1]
-        nearer = last - SLACK * (length[i] + last)
-        choice = preferred(rank[place[start:stop]], at[i], span)
-        order = np.argsort(np.where(distance < nearer, -np.inf, choice), kind="mergesort")
-        members[i] = place[start + order[:count]]

@@ -8,7 +8,6 @@ measuring every pair, and nothing of size targets × units is held.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ _BLAS = ThreadpoolController()
 _THREADS = 2
 _BLOCK = 2_000_000
 _SMALL = 100_000
-_LIST = 16
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
 
@@ -151,6 +149,14 @@ class Neighbourhoods:
     place: np.ndarray
     square: np.ndarray
 
+    def followed_by(self, others: Neighbourhoods) -> Neighbourhoods:
+        """These and then others, of other seekers of the same pool."""
+        return Neighbourhoods(
+            np.concatenate([self.pointer, self.pointer[-1] + others.pointer[1:]]),
+            np.concatenate([self.place, others.place]),
+            np.concatenate([self.square, others.square]),
+        )
+
 
 def neighbourhoods(
     pool: Pool,
@@ -226,37 +232,35 @@ def served_in_order(
     return given
 
 
-def served_closest_first(
-    pool: Pool, seekers: Seekers, precedence: Precedence, taken: np.ndarray
+def chosen(
+    pool: Pool,
+    found: Neighbourhoods,
+    rows: np.ndarray,
+    of: np.ndarray,
+    count: int,
+    precedence: Precedence,
 ) -> np.ndarray:
-    """The closest remaining pair first; parameters and result as for `served_in_order`.
+    """The `count` nearest, those as near as the last of them by precedence.
 
-    Pairs equally close go by the position of the seeker, then by precedence. Each seeker holds a
-    list of its nearest free units; those whose list is used up get a new one together, as soon as
-    the next pair may be one of theirs.
+    Parameters
+    ----------
+    found : Neighbourhoods
+    rows : int array, shape (m,)
+        Targets.
+    of : int array, shape (m,)
+        Whose neighbourhood of `found` is theirs.
+
+    Returns
+    -------
+    int array, shape (m, count)
+        Places of the pool, `NOBODY` where there are fewer.
     """
-    given = np.full(len(seekers.rows), NOBODY, dtype=np.int64)
-    first, last = np.zeros_like(given), np.zeros_like(given)
-    more = seekers.high > seekers.low
-    place, level = np.zeros(0, dtype=np.int64), np.zeros(0)
-    unit = SLACK * np.sqrt(pool.points.shape[1])
-    while True:
-        waiting = np.flatnonzero((given == NOBODY) & (first == last) & more)
-        if not len(waiting):
-            return given
-        waiting = waiting[np.argsort(seekers.low[waiting], kind="stable")]
-        found = neighbourhoods(pool, seekers.take(waiting), _LIST, taken=taken)
-        size = np.diff(found.pointer)
-        owner = np.repeat(waiting, size)
-        levels = np.rint(np.sqrt(found.square) / unit)
-        choice = precedence.of(owner, found.place)
-        order = np.lexsort((choice, levels, np.repeat(np.arange(len(waiting)), size)))
-        first[waiting] = len(place) + found.pointer[:-1]
-        last[waiting] = len(place) + found.pointer[1:]
-        more[waiting] = size >= _LIST
-        place = np.append(place, found.place[order])
-        level = np.append(level, levels[order])
-        _pair_off(place, level, first, last, more, taken, given)
+    members = np.full((len(rows), count), NOBODY, dtype=np.int64)
+    _choose(
+        *(found.pointer, found.place, found.square, of, pool.points, rows),
+        *(precedence.rank, precedence.at, precedence.span, members),
+    )
+    return members
 
 
 def in_threads(work: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> list[_Result]:
@@ -336,28 +340,49 @@ def _runs(
 def _cut(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Blocks small enough to stay in cache, of which half at least is asked for."""
     blocks = np.empty((len(low), 4), dtype=np.int64)
-    number = start = useful = 0
-    first, last = len(low) and low[0], len(low) and low[0]
+    number = start = useful = first = last = 0
     for i in range(len(low)):
+        width = high[i] - low[i]
         joint_first, joint_last = first, last
-        if high[i] > low[i]:
-            joint_first = low[i] if first == last else min(first, low[i])
-            joint_last = high[i] if first == last else max(last, high[i])
+        if first == last:
+            joint_first, joint_last = low[i], high[i]
+        elif width > 0:
+            joint_first, joint_last = min(first, low[i]), max(last, high[i])
         cost = (i + 1 - start) * (joint_last - joint_first)
-        wasted = cost > _SMALL and cost > 2 * (useful + high[i] - low[i])
-        if i > start and (cost > _BLOCK or wasted):
+        if i > start and (cost > _BLOCK or cost > max(_SMALL, 2 * (useful + width))):
             blocks[number, 0], blocks[number, 1] = start, i
             blocks[number, 2], blocks[number, 3] = first, last
             number += 1
             start, useful = i, 0
             joint_first, joint_last = low[i], high[i]
         first, last = joint_first, joint_last
-        useful += high[i] - low[i]
+        useful += width
     if len(low):
         blocks[number, 0], blocks[number, 1] = start, len(low)
         blocks[number, 2], blocks[number, 3] = first, last
         number += 1
     return blocks[:number]
+
+
+@njit(cache=True, nogil=True)
+def _length(points: np.ndarray, row: int) -> float:
+    square = 0.0
+    for k in range(points.shape[1]):
+        square += points[row, k] ** 2
+    return np.sqrt(square)
+
+
+@njit(cache=True, nogil=True)
+def _insert(smallest: np.ndarray, value: float) -> int:
+    """Put a value in its place among the smallest, in ascending order; len(smallest) if none."""
+    position = len(smallest)
+    while position > 0 and smallest[position - 1] > value:
+        if position < len(smallest):
+            smallest[position] = smallest[position - 1]
+        position -= 1
+    if position < len(smallest):
+        smallest[position] = value
+    return position
 
 
 @njit(cache=True, nogil=True)
@@ -379,12 +404,10 @@ def _reach(
     squares: np.ndarray,
 ) -> tuple[int, float]:
     """Units met on the way to the nearest ones, and the squared distance that bounds these."""
-    norm = 0.0
-    for k in range(points.shape[1]):
-        norm += points[seeker, k] ** 2
-    base = norm * (1.0 - worst)
-    norm = np.sqrt(norm)
-    count, filled, met, limit = len(best), 0, 0, np.inf
+    norm = _length(points, seeker)
+    base = norm * norm * (1.0 - worst)
+    met, limit = 0, np.inf
+    best[:] = np.inf
     for place in range(low, high):
         if product[place - offset] + base > limit or taken[place] or person[place] == who:
             continue
@@ -395,17 +418,8 @@ def _reach(
             continue
         near[met], squares[met] = place, square
         met += 1
-        if filled < count:
-            filled += 1
-        elif square >= best[count - 1]:
-            continue
-        position = filled - 1
-        while position > 0 and best[position - 1] > square:
-            best[position] = best[position - 1]
-            position -= 1
-        best[position] = square
-        if filled == count:
-            farthest = best[count - 1]
+        if _insert(best, square) < len(best) and best[-1] < np.inf:
+            farthest = best[-1]
             reach = np.sqrt(farthest + tolerance) + SLACK * (norm + np.sqrt(farthest))
             limit = reach * reach
     return met, limit
@@ -441,9 +455,10 @@ def _search(
             tolerance, worst, best, near, squares,
         )  # fmt: skip
         if total + met > len(place):
-            room = 2 * (total + met)
-            place = np.append(place[:total], np.empty(room - total, dtype=np.int64))
-            square = np.append(square[:total], np.empty(room - total))
+            place, shorter = np.empty(2 * (total + met), dtype=np.int64), place
+            place[:total] = shorter[:total]
+            square, brief = np.empty(2 * (total + met)), square
+            square[:total] = brief[:total]
         for j in range(met):
             if squares[j] <= limit:
                 place[total], square[total] = near[j], squares[j]
@@ -490,32 +505,35 @@ def _serve(
 
 
 @njit(cache=True, nogil=True)
-def _pair_off(
+def _choose(
+    pointer: np.ndarray,
     place: np.ndarray,
-    level: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-    more: np.ndarray,
-    taken: np.ndarray,
-    given: np.ndarray,
+    square: np.ndarray,
+    of: np.ndarray,
+    points: np.ndarray,
+    rows: np.ndarray,
+    rank: np.ndarray,
+    at: np.ndarray,
+    span: float,
+    members: np.ndarray,
 ) -> None:
-    """Make pairs from sorted lists, closest first, until the next may be on no list."""
-    heap = [
-        (level[first[i]], i) for i in range(len(given)) if given[i] == NOBODY and first[i] < last[i]
-    ]
-    heapq.heapify(heap)
-    while heap:
-        seen, i = heapq.heappop(heap)
-        if first[i] == last[i]:
-            return
-        if not taken[place[first[i]]]:
-            given[i] = place[first[i]]
-            taken[given[i]] = True
+    count = members.shape[1]
+    nearest, choices = np.empty(count), np.empty(count)
+    for i in range(len(of)):
+        start, stop = pointer[of[i]], pointer[of[i] + 1]
+        if stop - start <= count:
+            members[i, : stop - start] = place[start:stop]
             continue
-        while first[i] < last[i] and taken[place[first[i]]]:
-            seen = level[first[i]]
-            first[i] += 1
-        if first[i] < last[i]:
-            heapq.heappush(heap, (level[first[i]], i))
-        elif more[i]:
-            heapq.heappush(heap, (seen, i))
+        nearest[:] = np.inf
+        for j in range(start, stop):
+            _insert(nearest, square[j])
+        last = np.sqrt(nearest[count - 1])
+        nearer = max(last - SLACK * (_length(points, rows[i]) + last), 0.0) ** 2
+        choices[:] = np.inf
+        for j in range(start, stop):
+            choice = preferred(rank[place[j]], at[i], span)
+            position = _insert(choices, -np.inf if square[j] < nearer else choice)
+            for k in range(count - 1, position, -1):
+                members[i, k] = members[i, k - 1]
+            if position < count:
+                members[i, position] = place[j]
