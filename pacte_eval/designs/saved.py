@@ -100,7 +100,9 @@ class _Writer:
                 name = f"{home.__module__}:{home.__qualname__}"
                 self._note(path, "dataclass", of=name, fields=list(parts))
                 self._add_all(path, parts)
-            case None | bool() | int() | float() | str() | np.generic():
+            case np.generic():
+                self._note(path, "scalar", value=_plain(value, path), dtype=value.dtype.str)
+            case None | bool() | int() | float() | str():
                 self._note(path, "plain", value=_plain(value, path))
             case tuple() | list():
                 kind = "tuple" if isinstance(value, tuple) else "list"
@@ -189,6 +191,8 @@ class _Reader:
                 return self.value(detail["of"])
             case "plain":
                 return _from_plain(detail["value"])
+            case "scalar":
+                return np.dtype(detail["dtype"]).type(detail["value"])
             case "tuple" | "list":
                 items = [self._part(path, place) for place in range(detail["length"])]
                 return tuple(items) if kind == "tuple" else items

@@ -40,12 +40,20 @@ def love_plot(frame: pd.DataFrame, threshold: float = 0.1) -> Figure:
     ----------
     frame
         One row a characteristic: ``label``, ``smd_before``, ``smd_after``. Rows withheld are left
-        out.
+        out; an infinite difference (nobody differs in the arm of the denominator) stands at the
+        edge, and is said.
     threshold
         The largest difference held to be negligible.
     """
     rows = _differences(frame)
-    labels = [wrapped(text, 44) for text in rows["label"]]
+    measured = rows[["before", "after"]].replace(np.inf, np.nan)
+    widest = np.nanmax(measured.to_numpy(), initial=threshold)
+    unmeasured = measured.isna().any(axis=1)
+    labels = [
+        wrapped(f"{text} (écart non mesurable)" if beyond else text, 44)
+        for text, beyond in zip(rows["label"], unmeasured, strict=True)
+    ]
+    rows = rows.assign(**measured.fillna(1.03 * widest))
     lines = sum(label.count("\n") + 1 for label in labels)
     heights = np.array([label.count("\n") + 1 for label in labels], dtype=float)
     position = np.cumsum(heights) - heights / 2
@@ -81,7 +89,6 @@ def love_plot(frame: pd.DataFrame, threshold: float = 0.1) -> Figure:
         axes.set_yticklabels(labels)
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(heights.sum() + 0.3, -0.3)
-        widest = rows[["before", "after"]].to_numpy().max(initial=threshold)
         axes.set_xlim(-0.015 * widest, 1.06 * widest)
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(FrenchFormatter())

@@ -77,7 +77,7 @@ def pairs(lalonde: Comparison) -> Design:
         }
         best = min(near, key=near.__getitem__)
         if near[best][0] <= 0.2 * score.std(ddof=1):
-            found.append((target, best))
+            found.append((int(target), int(best)))
             free.remove(best)
     assert len(found) == 113
     return matched(lalonde, score, found)
@@ -277,7 +277,8 @@ def test_cells_without_an_arm_are_said(lalonde_frame: pd.DataFrame) -> None:
 
 def test_cells_that_are_none(lalonde_frame: pd.DataFrame) -> None:
     frame = pd.concat([lalonde_frame] * 2, ignore_index=True).assign(
-        number=lambda frame: np.arange(len(frame)), place=[None, *"a" * 1227]
+        number=lambda frame: np.arange(len(frame)),
+        place=pd.Series(["a"] * 1227).reindex(range(1228)),
     )
     comparison = Comparison.from_frame(
         frame, treated="treat", covariates=["age"], cells=["number", "place"]
@@ -310,7 +311,7 @@ def test_products_are_those_of_columns(lalonde: Comparison, lalonde_frame: pd.Da
             },
         }
     ).assign(treat=lalonde_frame["treat"], unit=lalonde_frame["rownames"])
-    columns = [name for name in made if ":" in name]
+    columns = [str(name) for name in made if ":" in str(name)]
     direct = Comparison.from_frame(made, treated="treat", covariates=columns, unit="unit")
     expected = NearestNeighbour(score).fit(direct).balance().iloc[1:]
     names = products["covariate"] + products["level"].where(

@@ -1,32 +1,26 @@
-"""What a design shows of itself: balance against cobalt, and sums that must agree."""
+"""What a design shows of itself: sums that must agree, words and figures."""
 
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-import pacte_eval.designs as designs
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design, NearestNeighbour
+from pacte_eval.designs.design import WEIGHTED, support_table
 from pacte_eval.frames import Comparison
+from tests.designs.designs_of_all_kinds import estimators, modules
 
-REFERENCE: Any = pd.read_csv(Path(__file__).parents[1] / "reference" / "balance.csv")
+OUTCOME_WORDS = {"outcome", "outcomes", "y", "response", "dependent", "results"}
 
 
 @pytest.fixture(scope="module")
 def design(lalonde: Comparison) -> Design:
     return NearestNeighbour(neighbours=2, caliper=0.2).fit(lalonde)
-
-
-def test_balance_before_matching_is_cobalt_s(design: Design) -> None:
-    table: Any = design.balance().set_index("covariate")
-    for row in REFERENCE[REFERENCE["statistic"].str.endswith("before")].itertuples():
-        found = table.loc[row.covariate, row.statistic]
-        assert found == pytest.approx(row.value, abs=1.1e-6), (row.covariate, row.statistic)
 
 
 def test_balance_after_matching_from_pairs(design: Design, lalonde: Comparison) -> None:
@@ -106,19 +100,75 @@ def test_words(design: Design) -> None:
     assert "0.2 SD of the score over all units" in text
     assert "race[hispan]" in text
     assert "standard deviation of all treated" in text
+    assert "with replacement" in text
+    assert f"{design.effective_sample_size():.1f}" in text
+    used = design.weights[design.weights > 0]
+    assert f"to {used.max():.4g}" in text
+
+
+def test_words_of_a_weighted_design_without_score(lalonde: Comparison) -> None:
+    weights = np.linspace(0.5, 2, 614)
+    design = Design(
+        comparison=lalonde,
+        weights=weights,
+        support=support_table(lalonde, weights > 0, [], word=WEIGHTED),
+        settings={"design": "Weights"},
+        kind="weights",
+        estimand="ATE",
+    )
+    assert repr(design) == ("Design(Weights, ATE: 185 of 185 treated, 429 controls used)")
+    text = design.summary()
+    assert "pooled standard deviation" in text
+    assert "score" not in text
+    treated = weights[lalonde.treated]
+    assert f"{treated.min():.4g} to {treated.max():.4g}" in text
+    assert f"{treated.sum() ** 2 / (treated @ treated):.1f}" in text
+    with pytest.raises(InputError, match="no score to draw"):
+        design.overlap_plot()
+    with pytest.raises(InputError, match="weights, not pairs"):
+        design.pairs()
+
+
+def test_figures_show_each_row_and_everyone(design: Design) -> None:
+    table: Any = design.balance()
+    axes = design.love_plot().axes[0]
+    assert {text.get_text() for text in axes.get_yticklabels()} == {
+        f"{row.covariate}[{row.level}]" if row.level else row.covariate
+        for row in table.itertuples()
+    }
+    drawn = {line.get_label(): line.get_xdata() for line in axes.get_lines()}
+    np.testing.assert_allclose(
+        np.sort(drawn["Après appariement"]), np.sort(table["smd_after"].abs())
+    )
+    texts = [text.get_text() for text in design.overlap_plot(bins=9).axes[0].texts]
+    assert any("185" in text for text in texts)
+    assert any("429" in text for text in texts)
+
+
+def test_a_gap_that_is_infinite_is_drawn_at_the_edge() -> None:
+    frame = pd.DataFrame({"t": [1, 1, 0, 0], "x": [0.0, 1, 0, 1], "same": [1, 1, 0, 1]})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x", "same"])
+    design = NearestNeighbour(np.array([0.0, 1, 0, 1])).fit(comparison)
+    axes = design.love_plot().axes[0]
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert any("same" in label and "non mesurable" in label for label in labels)
 
 
 def test_no_design_can_be_given_an_outcome() -> None:
-    """No public constructor, fit or method has a parameter for one."""
-    allowed = {
-        "self", "comparison", "score", "neighbours", "caliper", "exact", "ties", "tie_tolerance",
-        "seed", "support", "squares", "interactions", "bins",
-    }  # fmt: skip
-    for kind in (designs.NearestNeighbour, designs.Logit):
-        for function in (kind, kind.fit):
-            assert set(inspect.signature(function).parameters) <= allowed
-    for name in ("pairs", "balance", "overlap", "summary", "effective_sample_size"):
-        assert set(inspect.signature(getattr(Design, name)).parameters) <= allowed
+    """Designs are fitted on a comparison and nothing else; no module knows what an outcome is, and
+    nothing public in one has a parameter for it."""
+    for kind in estimators().values():
+        assert list(inspect.signature(kind.fit).parameters) == ["self", "comparison"], kind
+    for module in modules():
+        assert "Outcomes" not in vars(module), module.__name__
+        for name, value in vars(module).items():
+            ours = getattr(value, "__module__", "") == module.__name__ and callable(value)
+            if name.startswith("_") or not ours:
+                continue
+            methods = vars(value).values() if inspect.isclass(value) else ()
+            for function in (value, *filter(inspect.isfunction, methods)):
+                words = set(inspect.signature(function).parameters)
+                assert not words & OUTCOME_WORDS, (module.__name__, name)
 
 
 def test_a_design_cannot_be_changed(design: Design) -> None:
