@@ -39,8 +39,10 @@ def full_att_bounds(
     Raises
     ------
     InputError
-        If an observed value lies outside `limits`.
+        If an observed value lies outside `limits`, or the design is not for the treated.
     """
+    if design.estimand != "ATT":
+        raise InputError(f"these bounds are for estimand='ATT', not '{design.estimand}'")
     low, high = limits
     comparison = design.comparison
     treated = comparison.unit[comparison.treated]

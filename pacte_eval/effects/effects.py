@@ -34,7 +34,7 @@ class Effects:
         From positions of rows of the table to an array (clusters, rows) whose cross products are
         the joint covariance; None where ``contribution_kind`` is ``"none"``.
     clusters : int
-        Number of independent clusters.
+        Number of independent clusters, among all units.
     ties : callable or None
         What the choice among ties could make of each row; None where nothing was shared.
     """

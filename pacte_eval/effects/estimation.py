@@ -170,7 +170,7 @@ def estimate(
     return Effects(
         table=table[_COLUMNS],
         contributions=None if kind == "none" else summed,
-        clusters=clusters.number,
+        clusters=len(comparison) if clusters.codes is None else int(clusters.codes.max()) + 1,
         ties=TieSpan(design, summed.values, labels)
         if adjust == "none" and breaks_ties(design)
         else None,

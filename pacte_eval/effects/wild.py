@@ -17,7 +17,8 @@ REPLICATIONS = 1_999
 _SEED = 20_170_601
 _ROWS = 4_096
 _LOW = (1 - np.sqrt(5)) / 2
-_HIGH = (1 + np.sqrt(5)) / 2
+_STEP = np.sqrt(5)
+_OFTEN = (np.sqrt(5) + 1) / (2 * np.sqrt(5))
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,9 +30,10 @@ class WildBootstrap:
     @classmethod
     def of(cls, contributions: np.ndarray) -> WildBootstrap:
         """Draws from contributions summed by cluster, of shape (clusters, t)."""
-        draws = np.zeros((REPLICATIONS, contributions.shape[1]))
-        for start, multipliers in _multipliers(len(contributions)):
-            draws += multipliers @ contributions[start : start + _ROWS]
+        draws = np.tile(_LOW * contributions.sum(axis=0), (REPLICATIONS, 1))
+        for start, raised in _raised(len(contributions)):
+            block = contributions[start : start + _ROWS].astype(np.float32)
+            draws += _STEP * (raised @ block).astype(np.float64)
         return cls(draws)
 
     def interval(self, column: int, estimate: float, level: float) -> dict[str, float]:
@@ -45,10 +47,12 @@ class WildBootstrap:
         return {"ci_low": estimate - low, "ci_high": estimate - high, "p": p}
 
 
-def _multipliers(clusters: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Multipliers of blocks of clusters, the same at every call: (replications, rows)."""
+def _raised(clusters: int) -> Iterator[tuple[int, np.ndarray]]:
+    """Where multipliers take their rarer, higher value, by blocks of clusters: the same at every
+    call, ones and zeros of shape (replications, rows)."""
     random = np.random.default_rng(_SEED)
+    often = round(_OFTEN * 2**16)
     for start in range(0, clusters, _ROWS):
-        rows = min(_ROWS, clusters - start)
-        drawn = random.random((REPLICATIONS, rows), dtype=np.float32)
-        yield start, np.where(drawn < _HIGH / np.sqrt(5), _LOW, _HIGH)
+        size = (REPLICATIONS, min(_ROWS, clusters - start))
+        drawn = random.integers(0, 2**16, size=size, dtype=np.uint16)
+        yield start, (drawn >= often).astype(np.float32)
