@@ -78,6 +78,7 @@ class Kernel:
         return replace(self, coefficients=self.coefficients * signs)
 
     def __mul__(self, other: Kernel) -> Kernel:
+        """The product of two polynomials of one bandwidth, or of a Gaussian with itself."""
         if self.gaussian:
             return replace(self, bandwidth=self.bandwidth / np.sqrt(2))
         return replace(self, coefficients=polynomial.polymul(self.coefficients, other.coefficients))
@@ -103,7 +104,9 @@ class Points:
     def of(cls, score: np.ndarray, cell: np.ndarray, rows: np.ndarray) -> Points:
         """Some rows of units with these scores and cells, of shape (n,); values stand in rows."""
         ordered = rows[np.argsort(score[rows])]
-        ordered = counting_sort(ordered, cell, int(cell.max()) + 1)
+        cells = int(cell.max()) + 1
+        if cells > 1:
+            ordered = counting_sort(ordered, cell, cells)
         return cls(score[ordered], cell[ordered], ordered)
 
 
