@@ -17,8 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs import Logit
-from pacte_eval.designs.design import matched_weights
+from pacte_eval.designs import Design, NearestNeighbour
 from pacte_eval.designs.mahalanobis import KINDS, MahalanobisSpace
 from pacte_eval.designs.sets import MatchedSets
 from pacte_eval.frames import Comparison
@@ -26,6 +25,7 @@ from pacte_eval.frames import Comparison
 REFERENCE: Any = pd.read_csv(Path(__file__).parents[1] / "reference" / "matching.csv").set_index(
     "specification"
 )
+EARNINGS = ("age", "educ", "re74", "re75")
 
 
 def sample(seed: int, units: int, values: int | None, people: int) -> pd.DataFrame:
@@ -181,7 +181,8 @@ def greedy(
     gaps: np.ndarray, targets: np.ndarray, sources: np.ndarray, rank: np.ndarray, count: int
 ) -> list[list[int]]:
     """One round after another, each target in turn."""
-    free, given = set(sources.tolist()), [[] for _ in targets]
+    free = set(sources.tolist())
+    given: list[list[int]] = [[] for _ in targets]
     for _ in range(count):
         for position, row in enumerate(targets):
             left = [j for j in free if np.isfinite(gaps[row, j])]
@@ -196,7 +197,8 @@ def closest(
     gaps: np.ndarray, targets: np.ndarray, sources: np.ndarray, rank: np.ndarray, count: int
 ) -> list[list[int]]:
     """One round after another, the closest remaining pair first."""
-    free, given = set(sources.tolist()), [[] for _ in targets]
+    free = set(sources.tolist())
+    given: list[list[int]] = [[] for _ in targets]
     for _ in range(count):
         waiting = set(range(len(targets)))
         while True:
@@ -294,42 +296,32 @@ def test_sets_ignore_order_scale_and_copies(seed: int, values: int | None, kind:
         assert sets(frame.assign(x=np.exp(frame["x"])), "x", "y", "f") == expected
 
 
-def effect(comparison: Comparison, sets: MatchedSets, outcome: np.ndarray) -> list[float]:
+def effect(design: Design, outcome: np.ndarray) -> list[float]:
     """Difference of weighted means, treated and controls that weigh something."""
-    weights = matched_weights(comparison, sets.take(sets.size > 0))
-    treated = comparison.treated
-    means = [np.average(outcome[arm], weights=weights[arm]) for arm in (treated, ~treated)]
-    return [
-        means[0] - means[1],
-        np.count_nonzero(weights[treated]),
-        np.count_nonzero(weights[~treated]),
-    ]
+    treated = design.comparison.treated
+    means = [np.average(outcome[arm], weights=design.weights[arm]) for arm in (treated, ~treated)]
+    return [means[0] - means[1], design.n_treated, design.n_control]
 
 
-def test_lalonde_by_matchit(lalonde: Comparison, lalonde_frame: pd.DataFrame) -> None:
-    targets, sources = np.flatnonzero(lalonde.treated), np.flatnonzero(~lalonde.treated)
-    cell, outcome = np.zeros(len(lalonde), dtype=np.int64), lalonde_frame["re78"].to_numpy()
-    space = MahalanobisSpace.of(lalonde, (), "mahalanobis", cell)
-    score = np.array(Logit().fit(lalonde).scores)
-    earnings = MahalanobisSpace.of(
-        lalonde, ("age", "educ", "re74", "re75"), "mahalanobis", cell, score
-    )
-    order = np.argsort(-score[targets], kind="stable")
-    found = {
-        "Mahalanobis 1:1 with replacement": space.exactly(targets, sources, 1),
-        "Mahalanobis 1:1 without replacement": space.without_replacement(
-            targets, sources, 1, order=np.arange(len(targets))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("Mahalanobis 1:1 with replacement", {"ties": "sorted"}),
+        ("Mahalanobis 1:1 without replacement", {"replace": False}),
+        (
+            "Mahalanobis on age, educ, re74, re75 within score caliper 0.25",
+            {"replace": False, "caliper": 0.25, "mahalanobis_on": EARNINGS},
         ),
-        "Mahalanobis on age, educ, re74, re75 within score caliper 0.25": (
-            earnings.without_replacement(
-                targets, sources, 1, caliper=0.25 * score.std(ddof=1), order=order
-            )
-        ),
-    }
-    for name, sets in found.items():
-        row = REFERENCE.loc[name]
-        expected = row[["estimate", "n_treated", "n_control"]].astype(float).tolist()
-        assert effect(lalonde, sets, outcome) == pytest.approx(expected, abs=row["tolerance"])
+    ],
+)
+def test_lalonde_by_matchit(
+    lalonde: Comparison, lalonde_frame: pd.DataFrame, name: str, options: dict[str, Any]
+) -> None:
+    design = NearestNeighbour(distance="mahalanobis", **options).fit(lalonde)
+    row = REFERENCE.loc[name]
+    expected = row[["estimate", "n_treated", "n_control"]].astype(float).tolist()
+    found = effect(design, lalonde_frame["re78"].to_numpy())
+    assert found == pytest.approx(expected, abs=row["tolerance"])
 
 
 def test_lalonde_by_matching(lalonde_frame: pd.DataFrame) -> None:
@@ -339,12 +331,8 @@ def test_lalonde_by_matching(lalonde_frame: pd.DataFrame) -> None:
     frame = lalonde_frame.assign(white=race == "white", hispanic=race == "hispan")
     covariates = ["age", "educ", "white", "hispanic", "married", "nodegree", "re74", "re75"]
     comparison = Comparison.from_frame(frame, treated="treat", covariates=covariates)
-    space = MahalanobisSpace.of(
-        comparison, (), "scaled-euclidean", np.zeros(len(frame), dtype=np.int64)
-    )
-    targets, sources = np.flatnonzero(comparison.treated), np.flatnonzero(~comparison.treated)
-    sets = space.with_ties(targets, sources, 4, tolerance=1e-5)
-    found = effect(comparison, sets, frame["re78"].to_numpy())
+    maker = NearestNeighbour(neighbours=4, distance="scaled-euclidean", tie_tolerance=1e-5)
+    found = effect(maker.fit(comparison), frame["re78"].to_numpy())
     assert found == pytest.approx([1230.763183270, 185, 189], abs=1e-9)
 
 
@@ -358,9 +346,6 @@ def six_digits(values: pd.Series) -> np.ndarray:
 def experiment() -> pd.DataFrame:
     frame = causaldata.nsw_mixtape.load_pandas().data.reset_index(drop=True)
     return frame.assign(**{name: six_digits(frame[name]) for name in ("re74", "re75", "re78")})
-
-
-EARNINGS = ("age", "educ", "re74", "re75")
 
 
 @pytest.mark.parametrize(
@@ -379,25 +364,20 @@ def test_imbens(
     name: str,
     covariates: tuple[str, ...],
     count: int,
-    kind: str,
-    estimand: str,
+    kind: Any,
+    estimand: Any,
 ) -> None:
     comparison = Comparison.from_frame(experiment, treated="treat", covariates=EARNINGS)
-    space = MahalanobisSpace.of(
-        comparison, covariates, kind, np.zeros(len(experiment), dtype=np.int64)
-    )
-    treated = comparison.treated
-    weights = np.zeros(len(experiment))
-    for arm, other, skipped in ((treated, ~treated, "ATC"), (~treated, treated, "ATT")):
-        if estimand != skipped:
-            sets = space.with_ties(
-                np.flatnonzero(arm), np.flatnonzero(other), count, tolerance=1e-5
-            )
-            weights += matched_weights(comparison, sets)
-    outcome = experiment["re78"].to_numpy() / 1000
-    means = [np.average(outcome[arm], weights=weights[arm]) for arm in (treated, ~treated)]
+    design = NearestNeighbour(
+        neighbours=count,
+        distance=kind,
+        mahalanobis_on=covariates,
+        estimand=estimand,
+        tie_tolerance=1e-5,
+    ).fit(comparison)
     row = REFERENCE.loc[name]
-    assert means[0] - means[1] == pytest.approx(row["estimate"], abs=row["tolerance"])
+    found = effect(design, experiment["re78"].to_numpy() / 1000)[0]
+    assert found == pytest.approx(row["estimate"], abs=row["tolerance"])
 
 
 def test_equal_targets_share_a_set() -> None:
