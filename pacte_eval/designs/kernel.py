@@ -30,9 +30,9 @@ class KernelMatching:
     Parameters
     ----------
     kernel : ``"epanechnikov"``, ``"gaussian"`` or ``"local-linear"``
-        With u the difference of scores in bandwidths, a control counts for ¾ (1 − u²) where
-        \\|u\\| < 1; for exp(−u² / 2) where \\|u\\| < 8.5; or as in a local linear regression of
-        the outcome on the score, fitted at the treated unit with Epanechnikov weights.
+        At a distance of u bandwidths, a control counts for ¾ (1 − u²) if u < 1; for exp(−u² / 2)
+        if u < 8.5; or as in a local linear regression of the outcome on the score, fitted at the
+        treated unit with Epanechnikov weights.
     bandwidth : float
         In units of the score. Under an Epanechnikov kernel, a control one bandwidth away counts for
         nothing, and so does one nearer by less than a millionth of the bandwidth.
@@ -45,8 +45,9 @@ class KernelMatching:
     Notes
     -----
     Units of one person (`Comparison.cluster`) are never matched with each other. A treated unit
-    with no control in reach is trimmed, and stays in ``design.support`` with the reason. Local
-    linear weights may be negative; a treated unit whose controls' scores vary by less than a
+    with no control in reach is trimmed, and stays in ``design.support`` with the reason; so is one
+    whose controls weigh less than a millionth of what its own person's rows would. Local linear
+    weights may be negative; a treated unit whose controls' scores vary by less than a
     thousandth of the bandwidth has their weighted mean. Where some controls are not observed, the
     weights of the others are used as they are, without a new regression.
 

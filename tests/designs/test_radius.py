@@ -164,7 +164,7 @@ def test_a_radius_that_leaves_someone_alone_is_refused(radius: float) -> None:
 
 
 def test_known_truth() -> None:
-    """An effect of one or two; the covariate stops at two deviations, so that the radius is small."""
+    """An effect of one or two; the covariate is cut at two deviations to keep the radius small."""
     random = np.random.default_rng(7)
     effects, errors, truths = [], [], []
     for _ in range(100):
