@@ -25,8 +25,10 @@ class Line(NamedTuple):
         in the ascending order of cell, score and row, and the nearest position comes first.
     targets : int array, shape (m,)
         Row of each target.
-    at, who, place : float, int and float arrays, shape (m,)
-        Score, person and rank of each target.
+    at, who : float and int arrays, shape (m,)
+        Score and person of each target.
+    place : int array, shape (m,)
+        Position of each target in the order of cell, score and row; unused if `ranked`.
     before : int array, shape (m,)
         Number of sources before each target: of lower score if `ranked`, else of lower position.
     start, end : int arrays, shape (m,)
@@ -64,6 +66,24 @@ def significant(score: np.ndarray) -> np.ndarray:
     return np.asarray(np.round(score * unit) / unit)
 
 
+class Sorted(NamedTuple):
+    """Units sorted by cell, score and preference.
+
+    Attributes
+    ----------
+    order : int array, shape (n,)
+        Rows in that order.
+    position : int array, shape (n,)
+        Where each row stands in it.
+    first : int array, shape (cells + 1,)
+        Position at which each cell starts.
+    """
+
+    order: np.ndarray
+    position: np.ndarray
+    first: np.ndarray
+
+
 def order_of(score: np.ndarray, cell: np.ndarray, rank: np.ndarray | None = None) -> np.ndarray:
     """Rows sorted by cell, then score, then rank (the row itself by default)."""
     order = np.argsort(score)
@@ -77,11 +97,19 @@ def order_of(score: np.ndarray, cell: np.ndarray, rank: np.ndarray | None = None
     return order if cells == 1 else counting_sort(order, cell, cells)
 
 
+def sorted_units(score: np.ndarray, cell: np.ndarray, rank: np.ndarray | None = None) -> Sorted:
+    """Units in their order (`order_of`), and where each one and each cell stands in it."""
+    order = order_of(score, cell, rank)
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order))
+    return Sorted(order, position, np.concatenate([[0], np.cumsum(np.bincount(cell))]))
+
+
 def line_of(
     score: np.ndarray,
     cell: np.ndarray,
     person: np.ndarray,
-    order: np.ndarray,
+    units: Sorted,
     targets: np.ndarray,
     sources: np.ndarray,
     rank: np.ndarray | None = None,
@@ -94,8 +122,8 @@ def line_of(
         Rounded to 12 significant digits (`significant`).
     cell, person : int arrays, shape (n,)
         Codes from 0.
-    order : int array, shape (n,)
-        `order_of` these scores, cells and rank.
+    units : Sorted
+        By these scores, cells and rank.
     targets, sources : int arrays
         Rows, each once.
     rank : float array, shape (n,), optional
@@ -103,23 +131,31 @@ def line_of(
     """
     offered = np.zeros(len(score), dtype=np.bool_)
     offered[sources] = True
-    ranked = rank is not None
-    before, position, rows, head, start, end = _stand(order, score, cell, offered, ranked)
-    ranks = position if rank is None else np.asarray(rank, dtype=np.float64)
+    offered = offered[units.order]
+    before = np.concatenate([[0], np.cumsum(offered)])
+    rows = units.order[offered]
+    place = units.position[targets]
+    head, preference = np.arange(len(rows)), np.flatnonzero(offered)
+    if rank is not None:
+        new = np.ones(len(score), dtype=np.bool_)
+        new[1:] = np.diff(score[units.order]) != 0
+        new[units.first[:-1]] = True
+        run = np.maximum.accumulate(np.where(new, np.arange(len(score)), 0))
+        head, preference, place = before[run[offered]], rank[rows], run[place]
     return Line(
         units=len(score),
-        ranked=ranked,
+        ranked=rank is not None,
         targets=targets,
         at=score[targets],
         who=person[targets],
-        place=ranks[targets],
-        before=before[targets],
-        start=start[cell[targets]],
-        end=end[cell[targets]],
+        place=place,
+        before=before[place],
+        start=before[units.first[cell[targets]]],
+        end=before[units.first[cell[targets] + 1]],
         sources=rows,
         score=score[rows],
         person=person[rows],
-        rank=ranks[rows],
+        rank=preference.astype(np.float64),
         head=head,
     )
 
@@ -137,29 +173,3 @@ def counting_sort(order: np.ndarray, code: np.ndarray, codes: int) -> np.ndarray
         out[end[code[row]]] = row
         end[code[row]] += 1
     return out
-
-
-@njit(cache=True, nogil=True)
-def _stand(
-    order: np.ndarray, score: np.ndarray, cell: np.ndarray, offered: np.ndarray, ranked: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of units: `before` and position; of sources: rows and `head`; of cells: start and end."""
-    before = np.empty(len(order), dtype=np.int64)
-    position = np.empty(len(order))
-    rows = np.empty(len(order), dtype=np.int64)
-    head = np.empty(len(order), dtype=np.int64)
-    start = np.zeros(cell.max() + 1, dtype=np.int64)
-    end = np.zeros(cell.max() + 1, dtype=np.int64)
-    count, run, last = 0, 0, -1
-    for k, row in enumerate(order):
-        if last < 0 or cell[row] != cell[last]:
-            start[cell[row]] = run = count
-        elif not ranked or score[row] != score[last]:
-            run = count
-        before[row], position[row] = run, k
-        if offered[row]:
-            rows[count], head[count] = row, run
-            count += 1
-        end[cell[row]] = count
-        last = row
-    return before, position, rows[:count], head[:count], start, end

@@ -156,8 +156,9 @@ class NearestNeighbour:
         reasons = self._reasons(comparison, cell, kept)
         if not self.replace:
             alone = found.target[~served]
-            could = space.with_ties(alone, controls, 1, caliper=caliper).size > 0
-            reasons.insert(0, (np.isin(np.arange(len(comparison)), alone[could]), TAKEN))
+            taken = np.zeros(len(comparison), dtype=bool)
+            taken[alone] = space.with_ties(alone, controls, 1, caliper=caliper).size > 0
+            reasons.insert(0, (taken, TAKEN))
         if scored is not None:
             reasons.insert(0, (~kept, scored.reason))
         return Design(

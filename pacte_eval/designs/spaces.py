@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from pacte_eval.designs.line import Line, line_of, order_of, significant
+from pacte_eval.designs.line import Line, Sorted, line_of, significant, sorted_units
 from pacte_eval.designs.neighbours import nearest_exactly, nearest_with_ties
 from pacte_eval.designs.sets import MatchedSets
 from pacte_eval.designs.without_replacement import closest_first, nearest_in_order
@@ -167,14 +167,14 @@ class ScoreSpace:
         return np.abs(self.score[left] - self.score[right])
 
     @cached_property
-    def _order(self) -> np.ndarray:
-        return order_of(self.score, self.cell)
+    def _units(self) -> Sorted:
+        return sorted_units(self.score, self.cell)
 
     def _line(
         self, targets: np.ndarray, sources: np.ndarray, rank: np.ndarray | None = None
     ) -> Line:
-        order = self._order if rank is None else order_of(self.score, self.cell, rank)
-        return line_of(self.score, self.cell, self.person, order, targets, sources, rank)
+        units = self._units if rank is None else sorted_units(self.score, self.cell, rank)
+        return line_of(self.score, self.cell, self.person, units, targets, sources, rank)
 
 
 def _codes(person: np.ndarray) -> np.ndarray:

@@ -77,12 +77,13 @@ def _nearest_free(
     at, who = line.at[i], line.who[i]
     below, down = -1, _root(lower, line.before[i]) - 1
     while down >= line.start[i] and below < 0:
-        j = _root(upper, line.head[down])
+        head = line.head[down] if line.ranked else down
+        j = _root(upper, head)
         while j <= down and line.person[j] == who:
             j = _root(upper, j + 1)
         if j <= down:
             below = j
-        down = _root(lower, line.head[down]) - 1
+        down = _root(lower, head) - 1
     above = _root(upper, line.before[i])
     while above < line.end[i] and line.person[above] == who:
         above = _root(upper, above + 1)
@@ -114,7 +115,8 @@ def _in_order(
     """The sources taken by each target, and their number."""
     chosen = np.zeros((len(order), count), dtype=np.int64)
     size = np.zeros(len(order), dtype=np.int64)
-    lower, upper = np.arange(len(line.sources) + 1), np.arange(len(line.sources) + 1)
+    lower = np.arange(len(line.sources) + 1, dtype=np.int32)
+    upper = lower.copy()
     for turn in range(count):
         for i in order:
             if size[i] == turn:
@@ -133,7 +135,8 @@ def _closest_first(
     """The sources taken by each target, and their number."""
     chosen = np.zeros((len(line.targets), count), dtype=np.int64)
     size = np.zeros(len(line.targets), dtype=np.int64)
-    lower, upper = np.arange(len(line.sources) + 1), np.arange(len(line.sources) + 1)
+    lower = np.arange(len(line.sources) + 1, dtype=np.int32)
+    upper = lower.copy()
     for turn in range(count):
         pairs = [(0.0, 0, 0) for _ in range(0)]
         for i in range(len(line.targets)):
