@@ -143,12 +143,13 @@ class Comparison:
             if name is not None:
                 select(frame, [name], role)
         identifiers = frame.index if unit is None else pd.Index(frame[unit])
-        if identifiers.hasnans:
-            raise InputError(
-                f"{counted(int(np.count_nonzero(identifiers.isna())), 'unit')} without identifier"
-            )
+        nameless = int(identifiers.to_frame().isna().to_numpy().any(axis=1).sum())
+        if nameless:
+            raise InputError(f"{counted(nameless, 'unit')} without identifier")
+        if identifiers.nlevels == 1:
+            identifiers = identifiers.rename("unit")
         return cls(
-            unit=identifiers.rename("unit"),
+            unit=identifiers,
             covariates=select(frame, list(covariates), "covariate"),
             treated=flags(frame[treated], "treatment"),
             strata=select(frame, list(strata), "stratum"),

@@ -96,6 +96,15 @@ def test_text_of_any_dtype(dtype: Any) -> None:
     assert column.cat.categories.tolist() == ["F", "H"]
 
 
+def test_units_may_have_several_identifiers() -> None:
+    frame = people().set_index(["zone", "unit"])
+    comparison = compare(frame, unit=None)
+    assert comparison.unit.tolist() == [("x", "a"), ("x", "b"), ("y", "c"), ("y", "d")]
+    missing = frame.set_axis(pd.MultiIndex.from_tuples([*frame.index[:3], ("y", None)]))
+    with pytest.raises(InputError, match="fewer than 11 units without identifier"):
+        compare(missing, unit=None)
+
+
 @pytest.mark.parametrize("dtype", ["string", "string[pyarrow]", object])
 def test_levels_are_sorted_as_text(dtype: Any) -> None:
     values = pd.Series(["10", "9", "10", "2"], dtype=dtype)
