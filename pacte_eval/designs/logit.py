@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit
 
-from pacte_eval.designs.regression import FittedRegression, Link, fit_regression
+from pacte_eval.designs.regression import FittedRegression, fit_regression
 from pacte_eval.frames import Comparison
+
+FittedLogit = FittedRegression
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,8 @@ class LogitLink:
         least = small / (1 + small)
         score = np.where(index > 0, 1 - least, least)
         agreement = np.where(treated, index, -index)
-        return (
-            np.minimum(agreement, 0.0) - np.log1p(small),
-            treated - score,
-            least * (1 - least),
-        )
-
-
-class FittedLogit(FittedRegression):
-    """A fitted logit."""
-
-    link: ClassVar[Link] = LogitLink()
+        likelihood = np.minimum(agreement, 0.0) - np.log1p(small)
+        return likelihood, treated - score, least * (1 - least)
 
 
 @dataclass(frozen=True)
@@ -58,17 +50,21 @@ class Logit:
         Covariates whose square is added.
     interactions : sequence of sequences of str
         Products added; a name may be repeated: ``("age", "age", "age")`` is a cube.
+    within : sequence of str
+        Strata, covariates or cells in whose crossings the score is fitted apart.
     """
 
     squares: Sequence[str] = ()
     interactions: Sequence[Sequence[str]] = ()
+    within: Sequence[str] = ()
 
-    def fit(self, comparison: Comparison) -> FittedLogit:
+    def fit(self, comparison: Comparison) -> FittedRegression:
         """Fit on all units, with sampling weights.
 
         Raises
         ------
         InputError
-            If there is no covariate, a name is unknown, or a covariate separates the arms.
+            If there is no covariate, a name is unknown, a covariate separates the arms, or a cell
+            of `within` has units of one arm only.
         """
-        return fit_regression(FittedLogit, comparison, self.squares, self.interactions)
+        return fit_regression(LogitLink(), comparison, self.squares, self.interactions, self.within)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.designs.logit import Logit
+from pacte_eval.designs.probit import Probit
 from pacte_eval.frames import Comparison
 
 
@@ -87,7 +88,7 @@ class Support(Protocol):
 
 Score = str | ScoreModel | np.ndarray | pd.Series
 
-_NAMED: dict[str, type[Logit]] = {"logit": Logit}
+_NAMED: dict[str, ScoreModel] = {"logit": Logit(), "probit": Probit()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +133,13 @@ def read_score(score: Score, support: Support | None, comparison: Comparison) ->
         kept = support.keep(values, comparison)
         for arm, label in ((comparison.treated, "treated"), (~comparison.treated, "control")):
             if not kept[arm].any():
-                raise InputError(f"support={support} keeps no {label} unit: widen it")
+                raise InputError(f"support={support!r} keeps no {label} unit: widen it")
     settings: dict[str, object] = {"score": "given" if model is None else model.name}
     if model is not None and model.dropped:
         settings["dropped"] = "; ".join(f"{name} ({why})" for name, why in model.dropped.items())
     if support is not None:
-        settings["support"] = str(support)
+        low, high = values[kept].min(), values[kept].max()
+        settings["support"] = f"{support} (kept: {low:.4g} to {high:.4g})"
     reason = "" if support is None else support.reason
     return Scored(values, index, model, kept, reason, settings)
 
@@ -146,7 +148,7 @@ def _model(score: Score, comparison: Comparison) -> FittedScore | None:
     if isinstance(score, str):
         if score not in _NAMED:
             raise InputError(f"score='{score}' is unknown: {nearest(score, _NAMED)}")
-        return _NAMED[score]().fit(comparison)
+        return _NAMED[score].fit(comparison)
     if isinstance(score, (np.ndarray, pd.Series, list)):
         return None
     if not hasattr(score, "fit"):

@@ -39,7 +39,8 @@ def test_the_gradient_is_zero_at_the_maximum() -> None:
     comparison = compare(draw(), "x", "z", "level")
     model = Logit(squares=["x"], interactions=[("x", "level")]).fit(comparison)
     assert len(model.coefficients) == 1 + 2 + 2 + 1 + 2
-    gradient = model.terms.transposed_times(comparison.treated - model.scores)
+    ((_, terms),) = model.terms
+    gradient = terms.transposed_times(comparison.treated - model.scores)
     np.testing.assert_allclose(gradient, 0, atol=1e-8)
 
 
