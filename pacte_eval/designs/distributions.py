@@ -19,12 +19,15 @@ class ArmShares:
     shares : float array, shape (r, 2)
         Weights before and after, each summing to one over the treated and over the controls; NaN
         in an arm where nobody weighs anything.
+    signed : float array, shape (r, 2)
+        The same, negative for controls.
     freedom : float array, shape (2, 2)
         1 − Σ share² of the treated (first row) and controls, before and after (columns).
     """
 
     treated: np.ndarray
     shares: np.ndarray
+    signed: np.ndarray
     freedom: np.ndarray
 
     @classmethod
@@ -42,7 +45,8 @@ class ArmShares:
                 1 - squares[arm].sum() if mass else np.nan
                 for arm, mass in zip((treated, control), total, strict=True)
             ]
-        return cls(_frozen(treated), shares, freedom)
+        sign = np.where(treated, 1.0, -1.0)[:, np.newaxis]
+        return cls(_frozen(treated), shares, sign * shares, freedom)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +85,7 @@ def gaps(values: np.ndarray, arms: ArmShares) -> Gaps:
         return Gaps(mean, np.maximum(mean * (1 - mean), 0.0), distance, distance, True)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = np.where(arms.freedom > 1e-12, square / arms.freedom, np.nan)
-    largest, average = _distances(values, np.argsort(values), arms.treated, arms.shares)
+    largest, average = _distances(values, np.argsort(values), arms.signed)
     largest[empty.any(axis=0)] = average[empty.any(axis=0)] = np.nan
     return Gaps(mean, variance, largest, average, False)
 
@@ -124,21 +128,24 @@ def _moments(
 
 @njit(cache=True, nogil=True)
 def _distances(
-    values: np.ndarray, order: np.ndarray, treated: np.ndarray, shares: np.ndarray
+    values: np.ndarray, order: np.ndarray, signed: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     below = np.zeros(2)
     largest = np.zeros(2)
     average = np.zeros(2)
     distinct = 0
+    following = values[order[0]]
     for place in range(len(order)):
-        row = order[place]
-        sign = 1.0 if treated[row] else -1.0
-        below[0] += sign * shares[row, 0]
-        below[1] += sign * shares[row, 1]
-        if place + 1 == len(order) or values[order[place + 1]] != values[row]:
+        row, value = order[place], following
+        below[0] += signed[row, 0]
+        below[1] += signed[row, 1]
+        last = place + 1 == len(order)
+        if not last:
+            following = values[order[place + 1]]
+        if last or following != value:
             distinct += 1
             for column in range(2):
                 distance = abs(below[column])
                 average[column] += distance
                 largest[column] = max(largest[column], distance)
-    return largest, average / max(distinct, 1)
+    return largest, average / distinct

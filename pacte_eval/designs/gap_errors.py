@@ -166,7 +166,9 @@ class _Weighted:
             return np.full(block.shape[1], np.nan)
         sign = np.where(treated, 1 / mass[0], -1 / mass[1])[:, np.newaxis]
         mean = share[0] @ values / mass[0], share[1] @ values / mass[1]
-        slope = sign * (values - np.where(treated[:, np.newaxis], *mean))
+        slope = np.where(treated[:, np.newaxis], *mean)
+        np.subtract(values, slope, out=slope)
+        slope *= sign
         if isinstance(part.rows, slice):
             residual = slope
         else:

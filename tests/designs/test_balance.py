@@ -15,6 +15,7 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design, Logit, NearestNeighbour
+from pacte_eval.designs.balance import DENOMINATOR
 from pacte_eval.designs.design import matched_weights, support_table
 from pacte_eval.designs.sets import MatchedSets
 from pacte_eval.effects import estimate
@@ -199,17 +200,21 @@ def test_rows_of_one_person_count_once(lalonde_frame: pd.DataFrame) -> None:
     np.testing.assert_allclose(errors[0], errors[1], rtol=1e-10)
 
 
-def test_errors_of_matched_gaps_are_abadie_and_imbens_s(lalonde: Comparison) -> None:
-    design = NearestNeighbour(neighbours=3).fit(lalonde)
+@pytest.mark.parametrize("estimand", ["ATT", "ATC", "ATE"])
+def test_errors_of_matched_gaps_are_abadie_and_imbens_s(lalonde: Comparison, estimand: Any) -> None:
+    design = NearestNeighbour(neighbours=3, estimand=estimand).fit(lalonde)
     table: Any = design.balance().set_index("covariate")
     for name in ("age", "educ", "re75"):
         effects: Any = estimate(
-            design, lalonde.covariates[name].to_numpy(), se="abadie-imbens-homoscedastic"
+            design,
+            lalonde.covariates[name].to_numpy(),
+            se="abadie-imbens-homoscedastic",
+            adjust="none",
         ).table
-        found = table.loc[name, "smd_se"] * table.loc[name, "sd_treated"]
-        assert found == pytest.approx(effects["se"].iloc[0], rel=1e-9)
-        gap = table.loc[name, "smd_after"] * table.loc[name, "sd_treated"]
-        assert gap == pytest.approx(effects["estimate"].iloc[0], abs=1e-9)
+        denominator = table.loc[name, DENOMINATOR[estimand]]
+        found = table.loc[name, ["smd_after", "smd_se"]] * denominator
+        expected = effects.loc[0, ["estimate", "se"]]
+        np.testing.assert_allclose(found.astype(float), expected.astype(float), rtol=1e-9)
 
 
 def test_balance_within_an_exact_cell_is_that_of_the_cell_alone(lalonde: Comparison) -> None:
@@ -270,6 +275,13 @@ def test_cells_without_an_arm_are_said(lalonde_frame: pd.DataFrame) -> None:
     assert list(table.index.get_level_values("cell").unique()) == ["non", "oui"]
     assert table.loc[("oui", "age"), "n_treated"] == 0
     assert np.isnan(table.loc[("oui", "age"), ["smd_before", "smd_after", "ks_after"]]).all()
+    nobody = Comparison.from_frame(
+        frame.assign(seniors=False), treated="treat", covariates=["age"], cells=["seniors"]
+    )
+    empty: Any = weighted(nobody, np.ones(614)).balance("seniors").set_index("cell").loc["oui"]
+    assert (empty["n_treated"], empty["n_control"]) == (0, 0)
+    missing = ["mean_treated_before", "smd_after", "ks_before", "ecdf_after"]
+    assert empty[missing].isna().all()
     zones: Any = design.balance("zone").set_index(["cell", "covariate"])
     assert np.isnan(zones.loc[("z1", "age"), "smd_before"])
     assert np.isfinite(zones.loc[("z1", "age"), ["smd_after", "smd_se", "ks_after"]]).all()
