@@ -235,7 +235,9 @@ def _columns(
                 "within its cells, name it once"
             )
     covariates = comparison.covariates
-    covariates = covariates.drop(columns=[name for name in within if name in covariates])
+    constant = [name for name in within if name in covariates]
+    if constant:
+        covariates = covariates.drop(columns=constant)
     if covariates.shape[1] == 0:
         raise InputError("a score needs at least one covariate: the comparison has none")
     return Columns(covariates, tuple(squares), tuple(tuple(group) for group in interactions))

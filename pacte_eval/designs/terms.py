@@ -48,10 +48,12 @@ class Term:
 
     def values(self, rows: slice) -> np.ndarray | float:
         """The product of the numbers of some rows, 1 where there are none."""
-        values: np.ndarray | float = 1.0
-        for numbers in self.numbers:
-            values = numbers[rows] * values
-        return values
+        if not self.numbers:
+            return 1.0
+        first, *others = (numbers[rows] for numbers in self.numbers)
+        for numbers in others:
+            first = first * numbers
+        return first
 
     def columns(self, rows: slice) -> np.ndarray:
         """The column of each row."""
