@@ -95,7 +95,7 @@ def read_clusters(
         if pd.isna(member).any():
             raise InputError(f"cluster has {counted(int(pd.isna(member).sum()), 'missing value')}")
         codes = pd.factorize(member)[0]
-    number = np.count_nonzero(np.bincount(codes[used & (codes >= 0)]))
+    number = int(np.count_nonzero(np.bincount(codes[used & (codes >= 0)])))
     if number == 1:
         raise InputError("all units are in one cluster: no standard error can be computed")
     return Clusters(None if len(codes) == codes.max() + 1 else codes, number, label)
