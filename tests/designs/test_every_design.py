@@ -1,5 +1,5 @@
-"""What holds of every design, whatever it is: the classes are found in the package, with their
-default settings."""
+"""What holds of every design, whatever it is: the classes are found in the package and taken with
+their default settings, then some with others."""
 
 from __future__ import annotations
 
@@ -13,11 +13,35 @@ import pandas as pd
 import pytest
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs import Design
+from pacte_eval.designs import Design, NearestNeighbour
+from pacte_eval.designs.covariate_balancing import CovariateBalancingScore
+from pacte_eval.designs.entropy_balancing import EntropyBalancing
+from pacte_eval.designs.inverse_probability import InverseProbability
+from pacte_eval.designs.kernel import KernelMatching
+from pacte_eval.designs.optimal import OptimalMatching
+from pacte_eval.designs.subclassification import Subclassification
 from pacte_eval.frames import Comparison
 from tests.designs.designs_of_all_kinds import estimators
 
-EVERY = pytest.mark.parametrize("kind", estimators().values(), ids=estimators())
+DEFAULTS = {name: kind() for name, kind in estimators().items()}
+VARIANTS = {
+    "without replacement": NearestNeighbour(replace=False),
+    "in order of distance": NearestNeighbour(replace=False, order="closest", exact=["level"]),
+    "nearest of both arms": NearestNeighbour(estimand="ATE", caliper=1.0),
+    "several neighbours": NearestNeighbour(neighbours=3, ties="seeded", seed=1),
+    "mahalanobis": NearestNeighbour(distance="mahalanobis", caliper=2.0),
+    "gaussian": KernelMatching("gaussian", 0.05),
+    "local linear": KernelMatching("local-linear", 0.2, exact=["flag"]),
+    "full": OptimalMatching("full"),
+    "subclasses of all": Subclassification(3, estimand="ATE"),
+    "inverse probability of all": InverseProbability("ATE"),
+    "overlap": InverseProbability("ATO", score="probit"),
+    "two moments": EntropyBalancing(2, within=["flag"]),
+    "balancing score of all": CovariateBalancingScore("ATE"),
+}
+EVERY = pytest.mark.parametrize(
+    "estimator", [*DEFAULTS.values(), *VARIANTS.values()], ids=[*DEFAULTS, *VARIANTS]
+)
 
 
 def people(size: int = 240, *, seed: int = 5) -> pd.DataFrame:
@@ -40,10 +64,6 @@ def compare(frame: pd.DataFrame, **roles: Any) -> Comparison:
     return Comparison.from_frame(frame, treated="t", covariates=["age", "flag", "level"], **roles)
 
 
-def fitted(kind: Any, comparison: Comparison) -> Design:
-    return kind().fit(comparison)
-
-
 def test_the_designs_are_found() -> None:
     assert {"NearestNeighbour", "KernelMatching", "ExactMatching", "EntropyBalancing"} <= set(
         estimators()
@@ -51,10 +71,10 @@ def test_the_designs_are_found() -> None:
 
 
 @EVERY
-def test_weights_and_support_agree(kind: Any) -> None:
+def test_weights_and_support_agree(estimator: Any) -> None:
     comparison = compare(people(), weights="s")
-    design = fitted(kind, comparison)
-    assert design.settings["design"] == kind.__name__
+    design = estimator.fit(comparison)
+    assert design.settings["design"] == type(estimator).__name__
     assert design.weights.shape == (len(comparison),)
     assert np.isfinite(design.weights).all()
     assert list(design.support) == ["unit", "treated", "kept", "reason"]
@@ -72,8 +92,8 @@ def test_weights_and_support_agree(kind: Any) -> None:
 
 
 @EVERY
-def test_matches_agree_with_weights(kind: Any) -> None:
-    design = fitted(kind, compare(people(), weights="s", cluster="person"))
+def test_matches_agree_with_weights(estimator: Any) -> None:
+    design = estimator.fit(compare(people(), weights="s", cluster="person"))
     if design.matches is None:
         with pytest.raises(InputError, match="weights, not pairs"):
             design.pairs()
@@ -93,22 +113,22 @@ def test_matches_agree_with_weights(kind: Any) -> None:
 
 
 @EVERY
-def test_order_of_rows_changes_nothing(kind: Any) -> None:
+def test_order_of_rows_changes_nothing(estimator: Any) -> None:
     """Where the score has no ties, by which who is paired with whom may depend on it."""
     frame = people()
-    if "score" in kind.__dataclass_fields__:
+    if "score" in estimator.__dataclass_fields__:
         frame["age"] = frame["age"] + np.random.default_rng(1).random(len(frame))
     shuffled = frame.sample(frac=1, random_state=2)
-    one, other = fitted(kind, compare(frame)), fitted(kind, compare(shuffled))
+    one, other = estimator.fit(compare(frame)), estimator.fit(compare(shuffled))
     weights = pd.Series(other.weights, other.comparison.unit).loc[one.comparison.unit]
     np.testing.assert_allclose(weights, one.weights, rtol=1e-6, atol=1e-9)
 
 
 @EVERY
-def test_it_says_what_it_is(kind: Any) -> None:
-    design = fitted(kind, compare(people()))
-    assert repr(design).startswith(f"Design({kind.__name__}")
-    assert kind.__name__ in design.summary()
+def test_it_says_what_it_is(estimator: Any) -> None:
+    design = estimator.fit(compare(people()))
+    assert repr(design).startswith(f"Design({type(estimator).__name__}")
+    assert type(estimator).__name__ in design.summary()
     table = design.balance()
     assert set(table["covariate"]) - {"score"} == {"age", "flag", "level"}
     ratios = ["variance_ratio_before", "variance_ratio_after"]
@@ -120,8 +140,7 @@ def test_it_says_what_it_is(kind: Any) -> None:
 
 
 @EVERY
-def test_fitting_leaves_the_settings(kind: Any) -> None:
-    estimator = kind()
+def test_fitting_leaves_the_settings(estimator: Any) -> None:
     before = copy.deepcopy(estimator)
     estimator.fit(compare(people()))
     assert estimator == before
@@ -130,10 +149,10 @@ def test_fitting_leaves_the_settings(kind: Any) -> None:
 
 
 @EVERY
-def test_fitting_twice_gives_the_same(kind: Any) -> None:
+def test_fitting_twice_gives_the_same(estimator: Any) -> None:
     comparison = compare(people())
     np.testing.assert_array_equal(
-        fitted(kind, comparison).weights, fitted(kind, comparison).weights
+        estimator.fit(comparison).weights, estimator.fit(comparison).weights
     )
 
 
@@ -148,10 +167,10 @@ def test_fitting_twice_gives_the_same(kind: Any) -> None:
     ],
     ids=["numpy", "pandas", "arrow", "object"],
 )
-def test_dtypes_change_nothing(kind: Any, dtypes: dict[str, str]) -> None:
+def test_dtypes_change_nothing(estimator: Any, dtypes: dict[str, str]) -> None:
     frame = people()
-    expected = fitted(kind, compare(frame)).weights
-    np.testing.assert_array_equal(fitted(kind, compare(frame.astype(dtypes))).weights, expected)
+    expected = estimator.fit(compare(frame)).weights
+    np.testing.assert_array_equal(estimator.fit(compare(frame.astype(dtypes))).weights, expected)
 
 
 @EVERY
@@ -166,12 +185,12 @@ def test_dtypes_change_nothing(kind: Any, dtypes: dict[str, str]) -> None:
     ],
     ids=["3 rows", "one control", "constant", "one treated", "collinear"],
 )
-def test_small_and_degenerate_comparisons(kind: Any, frame: pd.DataFrame) -> None:
+def test_small_and_degenerate_comparisons(estimator: Any, frame: pd.DataFrame) -> None:
     """They are fitted or refused in a sentence, never with another error or a weight missing."""
     covariates = [str(name) for name in frame if name != "t"]
     comparison = Comparison.from_frame(frame, treated="t", covariates=covariates)
     try:
-        design = fitted(kind, comparison)
+        design = estimator.fit(comparison)
     except InputError:
         return
     assert np.isfinite(design.weights).all()
@@ -182,16 +201,16 @@ def test_small_and_degenerate_comparisons(kind: Any, frame: pd.DataFrame) -> Non
 
 
 @EVERY
-def test_arms_that_share_nothing_are_refused(kind: Any) -> None:
+def test_arms_that_share_nothing_are_refused(estimator: Any) -> None:
     frame = people()
     frame = frame.assign(age=frame["age"] + 1000 * frame["t"], level=frame["t"].map(str))
     with pytest.raises(InputError):
-        fitted(kind, compare(frame))
+        estimator.fit(compare(frame))
 
 
 @EVERY
-def test_saved_and_loaded_it_is_the_same(kind: Any, tmp_path: Path) -> None:
-    design = fitted(kind, compare(people(), weights="s", cells=["level"], cluster="person"))
+def test_saved_and_loaded_it_is_the_same(estimator: Any, tmp_path: Path) -> None:
+    design = estimator.fit(compare(people(), weights="s", cells=["level"], cluster="person"))
     design.save(tmp_path / "design")
     again = Design.load(tmp_path / "design")
     np.testing.assert_array_equal(again.weights, design.weights)
