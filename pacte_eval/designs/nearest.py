@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +16,6 @@ from pacte_eval.designs.design import (
     NO_CONTROL,
     TOO_FAR,
     Design,
-    Estimand,
     matched_weights,
     support_table,
 )
@@ -31,13 +30,7 @@ from pacte_eval.frames import Comparison
 Ties = Literal["average", "first", "sorted", "seeded"]
 Distance = Literal["score", "linear-score", "mahalanobis", "robust-mahalanobis", "scaled-euclidean"]
 Order = Literal["largest", "smallest", "closest", "seeded", "data"]
-
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "ties": ("average", "first", "sorted", "seeded"),
-    "distance": ("score", "linear-score", "mahalanobis", "robust-mahalanobis", "scaled-euclidean"),
-    "order": ("largest", "smallest", "closest", "seeded", "data"),
-    "estimand": ("ATT", "ATC", "ATE"),
-}
+Target = Literal["ATT", "ATC", "ATE"]
 
 TAKEN = "témoins possibles tous déjà appariés"
 NO_TREATED = "aucune unité traitée dans la cellule exacte"
@@ -54,12 +47,26 @@ class NearestNeighbour:
         ``"logit"`` is a logit on all covariates.
     neighbours : int
         Comparison units of each target.
+    replace : bool
+        Whether a unit may serve several targets.
     caliper : float, optional
         Largest distance, in standard deviations (ddof 1) over all units, taken before exact cells,
         of the score (of the linear score with ``distance="linear-score"``).
+    distance : str
+        ``"score"``; ``"linear-score"``, the linear index of the score's model, or the logit of a
+        given score; ``"mahalanobis"``, ``"robust-mahalanobis"`` or ``"scaled-euclidean"`` on
+        covariates, inside the caliper of the score if there is one.
+    mahalanobis_on : sequence of str
+        Covariates of a distance on covariates; all by default.
+    order : ``"largest"``, ``"smallest"``, ``"closest"``, ``"seeded"`` or ``"data"``, optional
+        Without replacement, who is served first: the largest score (the default where there is a
+        score), the smallest, the closest remaining pair, a draw from the seed and the unit's
+        identifier, or the order of the data (the default without a score). Equal scores are served
+        in the order of the data. With several neighbours, each round gives one more to every
+        target.
     exact : sequence of str
         Strata, covariates or cells within which matching is exact.
-    ties : ``"average"``, ``"first"``, ``"sorted"`` or ``"seeded"``
+    ties : ``"average"``, ``"first"``, ``"sorted"`` or ``"seeded"``, optional
         Among units equally near (scores are compared at 12 significant digits): all of them
         in equal shares, the default with replacement; the first in the order of the data;
         MatchIt's, by position in the stable ascending sort of all units by score then row, the
@@ -67,23 +74,10 @@ class NearestNeighbour:
     tie_tolerance : float
         With ``ties="average"``, squared distances, in standard deviations of the score where the
         distance is on a score, that differ by no more than this count as equal.
-    seed : int, optional
-        With ``ties="seeded"`` or ``order="seeded"``.
     support : MinMax, Crump or Quantile, optional
         Rule of common support on the score, applied before matching.
-    replace : bool
-        Whether a unit may serve several targets.
-    order : ``"largest"``, ``"smallest"``, ``"closest"``, ``"seeded"`` or ``"data"``, optional
-        Without replacement, who is served first: the largest score (the default where there is a
-        score), the smallest, the closest remaining pair, a draw from the seed and the unit's
-        identifier, or the order of the data. Equal scores are served in the order of the data. With
-        several neighbours, each round gives one more to every target.
-    distance : str
-        ``"score"``; ``"linear-score"``, the linear index of the score's model, or the logit of a
-        given score; ``"mahalanobis"``, ``"robust-mahalanobis"`` or ``"scaled-euclidean"`` on
-        covariates, inside the caliper of the score if there is one.
-    mahalanobis_on : sequence of str
-        Covariates of a distance on covariates; all by default.
+    seed : int, optional
+        With ``ties="seeded"`` or ``order="seeded"``.
     estimand : ``"ATT"``, ``"ATC"`` or ``"ATE"``
         Targets: the treated, the controls, or both, each matched in the other arm.
 
@@ -91,22 +85,27 @@ class NearestNeighbour:
     -----
     Units of one person (`Comparison.cluster`) are never matched with each other. A target with
     fewer units than `neighbours` in its cell and caliper keeps those it has, in equal shares; with
-    none it is trimmed, and stays in ``design.support`` with the reason.
+    none it is trimmed, and stays in ``design.support`` with the reason. A distance on covariates
+    fits the default score only if the caliper, the support or the order asks for it.
+
+    Without replacement, matching is greedy: it gives each target the best of what is left, and not
+    the least total distance (`OptimalMatching`). The rules are those of MatchIt 4.7 (Ho, Imai, King
+    and Stuart 2011, *J. Stat. Softw.* 42(8)).
     """
 
     score: Score = "logit"
     neighbours: int = 1
+    replace: bool = True
     caliper: float | None = None
+    distance: Distance = "score"
+    mahalanobis_on: Sequence[str] = ()
+    order: Order | None = None
     exact: Sequence[str] = ()
     ties: Ties | None = None
     tie_tolerance: float = 0.0
-    seed: int | None = None
     support: Support | None = None
-    replace: bool = True
-    order: Order | None = None
-    distance: Distance = "score"
-    mahalanobis_on: Sequence[str] = ()
-    estimand: Estimand = "ATT"
+    seed: int | None = None
+    estimand: Target = "ATT"
 
     def fit(self, comparison: Comparison) -> Design:
         """Match the targets of a comparison.
@@ -123,28 +122,8 @@ class NearestNeighbour:
         kept = np.ones(len(comparison), dtype=bool) if scored is None else scored.kept
         measured = None if scored is None else self._measured(scored)
         deviation = 1.0 if measured is None else float(np.std(measured, ddof=1))
-        caliper = np.inf if self.caliper is None else self.caliper * deviation
         space = self._space(comparison, cell, measured)
-        treated = np.flatnonzero(comparison.treated & kept)
-        controls = np.flatnonzero(~comparison.treated & kept)
-        if self.replace:
-            sides = {"ATT": [(treated, controls)], "ATC": [(controls, treated)]}
-            both = [(treated, controls), (controls, treated)]
-            found = _joined(
-                [
-                    self._with_replacement(comparison, space, targets, sources, caliper, deviation)
-                    for targets, sources in sides.get(self.estimand, both)
-                ]
-            )
-        else:
-            found = space.without_replacement(
-                treated,
-                controls,
-                self.neighbours,
-                caliper=caliper,
-                order=self._served(comparison, treated, measured),
-                rank=self._rank(comparison),
-            )
+        found = self._found(comparison, space, kept, measured, deviation)
         served = found.size > 0
         if not served.any():
             raise InputError(
@@ -155,9 +134,7 @@ class NearestNeighbour:
         weights = matched_weights(comparison, matches, self.estimand)
         reasons = self._reasons(comparison, cell, kept)
         if not self.replace:
-            alone = found.target[~served]
-            taken = np.zeros(len(comparison), dtype=bool)
-            taken[alone] = space.with_ties(alone, controls, 1, caliper=caliper).size > 0
+            taken = self._taken(comparison, space, kept, found.target[~served], deviation)
             reasons.insert(0, (taken, TAKEN))
         if scored is not None:
             reasons.insert(0, (~kept, scored.reason))
@@ -219,23 +196,63 @@ class NearestNeighbour:
             raise AssertionError("a distance on the score needs a score")
         return ScoreSpace.of(measured, cell, comparison.cluster)
 
-    def _with_replacement(
+    def _width(self, deviation: float) -> float:
+        """The caliper in units of the score."""
+        return np.inf if self.caliper is None else self.caliper * deviation
+
+    def _found(
         self,
         comparison: Comparison,
         space: Space,
-        targets: np.ndarray,
-        sources: np.ndarray,
-        caliper: float,
+        kept: np.ndarray,
+        measured: np.ndarray | None,
         deviation: float,
     ) -> MatchedSets:
-        if self._ties == "average":
-            scale = 1.0 if self._on_covariates else deviation**2
-            tolerance = self.tie_tolerance * scale
-            return space.with_ties(
-                targets, sources, self.neighbours, caliper=caliper, tolerance=tolerance
+        """A set for each target, empty where it has no neighbour."""
+        treated = np.flatnonzero(comparison.treated & kept)
+        controls = np.flatnonzero(~comparison.treated & kept)
+        caliper = self._width(deviation)
+        if not self.replace:
+            return space.without_replacement(
+                treated,
+                controls,
+                self.neighbours,
+                caliper=caliper,
+                order=self._served(comparison, treated, measured),
+                rank=self._rank(comparison),
             )
-        rank = self._rank(comparison)
-        return space.exactly(targets, sources, self.neighbours, caliper=caliper, rank=rank)
+        sides = {
+            "ATT": [(treated, controls)],
+            "ATC": [(controls, treated)],
+            "ATE": [(treated, controls), (controls, treated)],
+        }[self.estimand]
+        if self._ties == "average":
+            tolerance = self.tie_tolerance * (1.0 if self._on_covariates else deviation**2)
+            parts = [
+                space.with_ties(*side, self.neighbours, caliper=caliper, tolerance=tolerance)
+                for side in sides
+            ]
+        else:
+            rank = self._rank(comparison)
+            parts = [
+                space.exactly(*side, self.neighbours, caliper=caliper, rank=rank) for side in sides
+            ]
+        return _joined(parts)
+
+    def _taken(
+        self,
+        comparison: Comparison,
+        space: Space,
+        kept: np.ndarray,
+        alone: np.ndarray,
+        deviation: float,
+    ) -> np.ndarray:
+        """Which of the targets left alone had controls near, all taken: bool array, shape (n,)."""
+        taken = np.zeros(len(comparison), dtype=bool)
+        controls = np.flatnonzero(~comparison.treated & kept)
+        near = space.with_ties(alone, controls, 1, caliper=self._width(deviation))
+        taken[alone] = near.size > 0
+        return taken
 
     def _rank(self, comparison: Comparison) -> np.ndarray | None:
         """Preference among units equally near; None for MatchIt's."""
@@ -277,9 +294,14 @@ class NearestNeighbour:
         return reasons
 
     def _check(self) -> None:
-        for name, known in _CHOICES.items():
-            value = getattr(self, name)
-            if value is not None and value not in known:
+        for name, value, choices in (
+            ("ties", self._ties, Ties),
+            ("order", self._order(scored=True), Order),
+            ("distance", self.distance, Distance),
+            ("estimand", self.estimand, Target),
+        ):
+            known = get_args(choices)
+            if value not in known:
                 raise InputError(f"{name}={value!r} is unknown: {nearest(str(value), known)}")
         if int(self.neighbours) != self.neighbours or self.neighbours < 1:
             raise InputError(f"neighbours={self.neighbours} must be a whole number from 1")
@@ -334,7 +356,7 @@ class NearestNeighbour:
             "replacement": self.replace,
             "caliper": "none"
             if self.caliper is None
-            else f"{self.caliper} SD of the {on} over all units = {self.caliper * deviation:.6g}",
+            else f"{self.caliper} SD of the {on} over all units = {self._width(deviation):.6g}",
             "exact": ", ".join(self.exact) or "none",
             "ties": self._ties,
         }

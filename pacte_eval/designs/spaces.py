@@ -155,10 +155,11 @@ class ScoreSpace:
         order: np.ndarray | None,
         rank: np.ndarray | None = None,
     ) -> MatchedSets:
-        line = self._line(targets, sources, rank)
         if order is None:
-            return closest_first(line, count, caliper=caliper)
-        return nearest_in_order(line, order, count, caliper=caliper)
+            return closest_first(self._line(targets, sources, rank), count, caliper=caliper)
+        served = self._line(targets[order], sources, rank)
+        found = nearest_in_order(served, count, caliper=caliper)
+        return MatchedSets(targets, np.argsort(order), found.sets)
 
     def anywhere(self) -> ScoreSpace:
         return replace(self, cell=np.zeros_like(self.cell))

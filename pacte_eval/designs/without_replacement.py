@@ -17,17 +17,14 @@ from pacte_eval.designs.neighbours import sets_of
 from pacte_eval.designs.sets import MatchedSets
 
 
-def nearest_in_order(
-    line: Line, order: np.ndarray, count: int, *, caliper: float = np.inf
-) -> MatchedSets:
+def nearest_in_order(line: Line, count: int, *, caliper: float = np.inf) -> MatchedSets:
     """Each target in turn takes the nearest free source, in `count` rounds.
 
     Parameters
     ----------
     line : Line
-        A target is no neighbour of itself nor of its person's other rows.
-    order : int array, shape (m,)
-        Positions of targets in the order served.
+        Targets in the order served. A target is no neighbour of itself nor of its person's other
+        rows.
     count : int
         Sources of each target: a round gives one more to each.
     caliper : float
@@ -38,7 +35,7 @@ def nearest_in_order(
     MatchedSets
         Sets of fewer than `count` units, or empty, where no more were free.
     """
-    return sets_of(line, *_in_order(line, order, count, float(caliper)))
+    return sets_of(line, *_in_order(line, count, float(caliper)))
 
 
 def closest_first(line: Line, count: int, *, caliper: float = np.inf) -> MatchedSets:
@@ -109,16 +106,14 @@ def _preferred(line: Line, i: int, above: int, below: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _in_order(
-    line: Line, order: np.ndarray, count: int, caliper: float
-) -> tuple[np.ndarray, np.ndarray]:
+def _in_order(line: Line, count: int, caliper: float) -> tuple[np.ndarray, np.ndarray]:
     """The sources taken by each target, and their number."""
-    chosen = np.zeros((len(order), count), dtype=np.int64)
-    size = np.zeros(len(order), dtype=np.int64)
+    chosen = np.zeros((len(line.targets), count), dtype=np.int64)
+    size = np.zeros(len(line.targets), dtype=np.int64)
     lower = np.arange(len(line.sources) + 1, dtype=np.int32)
     upper = lower.copy()
     for turn in range(count):
-        for i in order:
+        for i in range(len(line.targets)):
             if size[i] == turn:
                 j, _ = _nearest_free(line, i, lower, upper, caliper)
                 if j >= 0:

@@ -386,7 +386,7 @@ def test_caliper_is_measured_over_all_units_before_cells() -> None:
     ("maker", "message"),
     [
         (NearestNeighbour(ties=MISSPELT), "did you mean 'average'"),
-        (NearestNeighbour("probit"), "score='probit' is unknown"),
+        (NearestNeighbour("probt"), "score='probt' is unknown: did you mean 'probit'"),
         (NearestNeighbour(neighbours=0), "neighbours=0"),
         (NearestNeighbour(caliper=-1), "caliper=-1"),
         (NearestNeighbour(tie_tolerance=-1), "tie_tolerance=-1"),
@@ -394,7 +394,7 @@ def test_caliper_is_measured_over_all_units_before_cells() -> None:
         (NearestNeighbour(seed=1), "seed=1.*ties='average'"),
         (NearestNeighbour(ties="seeded"), "needs a seed"),
         (NearestNeighbour(distance=MISSPELT), "distance='averag' is unknown"),
-        (NearestNeighbour(estimand="ATO"), "estimand='ATO' is unknown: did you mean"),
+        (NearestNeighbour(estimand=MISSPELT), "estimand='averag' is unknown: known: ATC, ATE, ATT"),
         (NearestNeighbour(mahalanobis_on=["x"]), r"mahalanobis_on=\['x'\].*distance='score'"),
         (NearestNeighbour(np.zeros(20), distance="linear-score"), "linear-score.*20 values"),
         (NearestNeighbour(order="data"), "order='data'.*replace=True"),
