@@ -277,8 +277,14 @@ def _summed_up(reasons: list[str], cells: int) -> str:
 def _culprit(
     covariates: pd.DataFrame, terms: Terms, treated: np.ndarray, failure: NoMinimumError
 ) -> str:
-    """A sentence naming the covariate that weighs most in a direction the arms do not share."""
-    place = 1 + int(np.argmax(np.abs(failure.direction[1:])))
+    """A sentence naming a covariate that separates the arms alone, else the one that weighs most in
+    the direction that does."""
+    alone = [
+        terms.names.index(name)
+        for name in covariates
+        if name in terms.names and _apart(covariates[name].to_numpy(), treated)
+    ]
+    place = alone[0] if alone else 1 + int(np.argmax(np.abs(failure.direction[1:])))
     name = terms.covariates[place]
     arms = (treated, "treated"), (~treated, "control")
     if name in covariates and is_factor(covariates[name]):
@@ -298,3 +304,9 @@ def _culprit(
                 f"among {label} units; coarsen it or leave it out"
             )
     return f"covariate '{name}' separates the arms: coarsen it or leave it out"
+
+
+def _apart(values: np.ndarray, treated: np.ndarray) -> bool:
+    """Whether every treated unit is at or above every control, or at or under."""
+    inside, outside = values[treated], values[~treated]
+    return bool(inside.min() >= outside.max() or inside.max() <= outside.min())

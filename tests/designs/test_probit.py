@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import NearestNeighbour
 from pacte_eval.designs.probit import Probit
 from pacte_eval.frames import Comparison
@@ -57,6 +58,13 @@ def test_the_slope_is_the_derivative_of_the_score(lalonde: Comparison) -> None:
     step = 1e-6
     rise = model.link.score(model.index + step) - model.link.score(model.index - step)
     np.testing.assert_allclose(model.slope, rise / (2 * step), rtol=1e-6, atol=1e-10)
+
+
+def test_separation_names_the_covariate(lalonde_frame: pd.DataFrame) -> None:
+    frame = lalonde_frame.assign(mark=lambda frame: frame["treat"] + 0.1 * (frame["age"] > 20))
+    comparison = Comparison.from_frame(frame, treated="treat", covariates=["age", "mark"])
+    with pytest.raises(InputError, match="covariate 'mark' separates the arms"):
+        Probit().fit(comparison)
 
 
 def test_by_name(lalonde: Comparison) -> None:
