@@ -26,7 +26,8 @@ def served_closest_first(
     given = np.full(len(seekers.rows), NOBODY, dtype=np.int64)
     first, last = np.zeros_like(given), np.zeros_like(given)
     more = seekers.high > seekers.low
-    place, level = np.zeros(0, dtype=np.int64), np.zeros(0)
+    place = np.empty((len(given), _LIST), dtype=np.int64)
+    level = np.empty((len(given), _LIST))
     unit = SLACK * np.sqrt(pool.points.shape[1])
     while True:
         waiting = np.flatnonzero((given == NOBODY) & (first == last) & more)
@@ -37,13 +38,13 @@ def served_closest_first(
         size = np.diff(found.pointer)
         owner = np.repeat(waiting, size)
         levels = np.rint(np.sqrt(found.square) / unit)
-        choice = precedence.of(owner, found.place)
-        order = np.lexsort((choice, levels, np.repeat(np.arange(len(waiting)), size)))
-        first[waiting] = len(place) + found.pointer[:-1]
-        last[waiting] = len(place) + found.pointer[1:]
+        position = np.repeat(np.arange(len(waiting)), size)
+        order = np.lexsort((precedence.of(owner, found.place), levels, position))
+        step = np.arange(len(order)) - found.pointer[position]
+        listed = order[step < _LIST], owner[step < _LIST], step[step < _LIST]
+        place[listed[1:]], level[listed[1:]] = found.place[listed[0]], levels[listed[0]]
+        first[waiting], last[waiting] = 0, np.minimum(size, _LIST)
         more[waiting] = size >= _LIST
-        place = np.append(place, found.place[order])
-        level = np.append(level, levels[order])
         _pair_off(place, level, first, last, more, taken, given)
 
 
@@ -59,21 +60,23 @@ def _pair_off(
 ) -> None:
     """Make pairs from sorted lists, closest first, until the next may be on no list."""
     heap = [
-        (level[first[i]], i) for i in range(len(given)) if given[i] == NOBODY and first[i] < last[i]
+        (level[i, first[i]], i)
+        for i in range(len(given))
+        if given[i] == NOBODY and first[i] < last[i]
     ]
     heapq.heapify(heap)
     while heap:
         seen, i = heapq.heappop(heap)
         if first[i] == last[i]:
             return
-        if not taken[place[first[i]]]:
-            given[i] = place[first[i]]
+        if not taken[place[i, first[i]]]:
+            given[i] = place[i, first[i]]
             taken[given[i]] = True
             continue
-        while first[i] < last[i] and taken[place[first[i]]]:
-            seen = level[first[i]]
+        while first[i] < last[i] and taken[place[i, first[i]]]:
+            seen = level[i, first[i]]
             first[i] += 1
         if first[i] < last[i]:
-            heapq.heappush(heap, (level[first[i]], i))
+            heapq.heappush(heap, (level[i, first[i]], i))
         elif more[i]:
             heapq.heappush(heap, (seen, i))

@@ -1,4 +1,5 @@
-"""Neighbours by several covariates at once."""
+"""Neighbours by several covariates at once: the distances of Rubin (1980), Rosenbaum (2010), and
+Abadie and Imbens (2006), in exact cells, within a caliper on a score."""
 
 from __future__ import annotations
 
@@ -48,8 +49,8 @@ class MahalanobisSpace:
 
     Notes
     -----
-    Two squared distances are equal when the distances agree to 12 significant digits of the
-    target's distance to the mean.
+    Distances are equal when they differ by less than 2e-11 of themselves plus the target's
+    distance to the mean: what 12 significant digits of the points can tell apart.
     """
 
     points: np.ndarray

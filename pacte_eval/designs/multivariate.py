@@ -8,7 +8,7 @@ measuring every pair, and nothing of size targets × units is held.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -22,7 +22,7 @@ from pacte_eval.designs.line import SLACK
 NOBODY = -1
 _BLAS = ThreadpoolController()
 _THREADS = 2
-_BLOCK = 2_000_000
+_BLOCK = 4_000_000
 _SMALL = 100_000
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -263,10 +263,13 @@ def chosen(
     return members
 
 
-def in_threads(work: Callable[[_Task], _Result], tasks: Iterable[_Task]) -> list[_Result]:
+def in_threads(work: Callable[[_Task], _Result], tasks: Sequence[_Task]) -> list[_Result]:
     """Results of independent tasks, in their order; each keeps to one thread of BLAS."""
-    with _BLAS.limit(limits=1), ThreadPoolExecutor(_THREADS) as threads:
-        return list(threads.map(work, tasks))
+    with _BLAS.limit(limits=1):
+        if len(tasks) < 2:
+            return [work(task) for task in tasks]
+        with ThreadPoolExecutor(_THREADS) as threads:
+            return list(threads.map(work, tasks))
 
 
 class _Block(NamedTuple):
