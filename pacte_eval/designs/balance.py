@@ -75,14 +75,16 @@ def balance_table(
     Conventions are those of R's cobalt and, for the mean distance, of MatchIt. Standard errors are
     those of `pacte_eval.designs.gap_errors`.
     """
-    columns = list(_columns(design.comparison, design.score))
+    columns = list(_columns(design.comparison))
     if interactions:
         columns += list(_products(columns))
+    if design.score is not None:
+        columns.insert(0, _Column("score", "", partial(np.asarray, design.score)))
     error = gap_error(design)
-    cells = {cell: error.part(inside) for cell, inside in _cells(design.comparison, by)}
-    tables = _tables(design, columns, error, list(cells.values()))
+    cells = [(cell, error.part(inside)) for cell, inside in _cells(design.comparison, by)]
+    tables = _tables(design, columns, error, [part for _, part in cells])
     if by is not None:
-        for table, (cell, part) in zip(tables, cells.items(), strict=True):
+        for table, (cell, part) in zip(tables, cells, strict=True):
             weighing = design.comparison.treated[part.rows][part.after != 0]
             table.insert(0, "cell", cell)
             table.insert(1, "n_treated", int(np.count_nonzero(weighing)))
@@ -99,9 +101,7 @@ class _Column:
     read: Callable[[], np.ndarray]
 
 
-def _columns(comparison: Comparison, score: np.ndarray | None) -> Iterator[_Column]:
-    if score is not None:
-        yield _Column("score", "", lambda: score)
+def _columns(comparison: Comparison) -> Iterator[_Column]:
     for name in comparison.covariates.columns:
         column = comparison.covariates[name]
         if is_factor(column):
@@ -117,8 +117,7 @@ def _indicator(codes: np.ndarray, code: int) -> np.ndarray:
 
 
 def _products(columns: list[_Column]) -> Iterator[_Column]:
-    covariates = [column for column in columns if column.covariate != "score" or column.level]
-    for left, right in combinations(covariates, 2):
+    for left, right in combinations(columns, 2):
         if left.covariate != right.covariate:
             yield _Column(
                 f"{left.covariate}:{right.covariate}",
@@ -142,9 +141,9 @@ def _cells(comparison: Comparison, by: str | None) -> Iterator[tuple[str, np.nda
         codes, levels = column.cat.codes.to_numpy(), list(column.cat.categories)
     else:
         codes, values = pd.factorize(column.to_numpy(), sort=True)
-        levels = ["non", "oui"] if is_bool_dtype(raw) else [f"{value:g}" for value in values]
+        levels = [f"{value:.15g}" for value in values]
         if is_bool_dtype(raw):
-            codes = column.to_numpy() == 1.0
+            codes, levels = column.to_numpy() == 1.0, ["non", "oui"]
     if len(levels) > _MOST_CELLS:
         raise InputError(
             f"by='{by}' has {len(levels):,} values, over {_MOST_CELLS:,}: cut it into classes"

@@ -96,9 +96,12 @@ class _Matched:
         own[served] = comparison.weights[target[served]]
         share = (own / self._mass)[:, np.newaxis]
         matched = self._matches.spread(share)[:, 0]
-        after = matched.copy()
-        after[target] += own
-        after[self._design.weights == 0] = 0.0
+        if inside is None:
+            after = self._design.weights
+        else:
+            after = matched.copy()
+            after[target] += own
+            after[self._design.weights == 0] = 0.0
         counted = float(own @ own + self._matches.spread_squares(share**2).sum())
         reuse = max(float(_squares(after[:, np.newaxis], self._persons)[0]) - counted, 0.0)
         if inside is None:

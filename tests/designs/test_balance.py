@@ -287,6 +287,14 @@ def test_cells_without_an_arm_are_said(lalonde_frame: pd.DataFrame) -> None:
     assert np.isfinite(zones.loc[("z1", "age"), ["smd_after", "smd_se", "ks_after"]]).all()
 
 
+def test_cells_are_told_apart_by_all_their_figures(lalonde_frame: pd.DataFrame) -> None:
+    frame = lalonde_frame.assign(town=1_320_100 + lalonde_frame["nodegree"])
+    comparison = Comparison.from_frame(frame, treated="treat", covariates=["age"], cells=["town"])
+    table = weighted(comparison, np.ones(614)).balance("town")
+    assert list(table["cell"]) == ["1320100", "1320101"]
+    assert table["n_treated"].sum() == 185
+
+
 def test_cells_that_are_none(lalonde_frame: pd.DataFrame) -> None:
     frame = pd.concat([lalonde_frame] * 2, ignore_index=True).assign(
         number=lambda frame: np.arange(len(frame)),
