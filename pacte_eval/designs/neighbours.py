@@ -134,10 +134,12 @@ def _chosen(
         limit = caliper + SLACK * (abs(at) + caliper)
         found, down = 0, line.before[i] - 1
         while found < count and down >= line.start[i] and at - line.score[down] <= limit:
-            for j in range(line.head[down], down + 1):
-                if found < count and line.person[j] != line.who[i]:
+            j = line.head[down]
+            while found < count and j <= down:
+                if line.person[j] != line.who[i]:
                     near[found] = j
                     found += 1
+                j += 1
             down = line.head[down] - 1
         below, up = found, line.before[i]
         while found < below + count and up < line.end[i] and line.score[up] - at <= limit:

@@ -97,7 +97,7 @@ samples = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     frame=samples,
     neighbours=st.integers(1, 4),
@@ -145,7 +145,7 @@ def test_the_nearest_are_the_nearest(
     assert design.n_control == len(by_pairs)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     frame=samples,
     neighbours=st.integers(1, 4),
@@ -172,7 +172,7 @@ def test_rules_choose_among_the_equally_near(
     assert (pairs["treated"].map(person) != pairs["control"].map(person)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(frame=samples, neighbours=st.integers(1, 4))
 def test_first_takes_the_first_rows_of_the_nearest(frame: pd.DataFrame, neighbours: int) -> None:
     design = NearestNeighbour(frame["x"].to_numpy(), neighbours, ties="first", exact=["cell"])
@@ -187,6 +187,27 @@ def test_first_takes_the_first_rows_of_the_nearest(frame: pd.DataFrame, neighbou
         return
     pairs: Any = design.fit(compare(frame)).pairs()
     assert pairs.groupby("treated")["control"].apply(sorted).to_dict() == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(frame=samples)
+def test_sorted_takes_the_nearest_position_among_the_nearest(frame: pd.DataFrame) -> None:
+    maker = NearestNeighbour(frame["x"].to_numpy(), ties="sorted", exact=["cell"])
+    in_order = frame.sort_values(["cell", "x"], kind="stable").reset_index(drop=True)
+    expected: dict[str, str] = {}
+    for place, (_, unit) in enumerate(in_order.iterrows()):
+        if not unit["t"]:
+            continue
+        pool = in_order[~in_order["t"] & (in_order["cell"] == unit["cell"])]
+        pool = pool[pool["person"] != unit["person"]]
+        keys = pd.DataFrame({"gap": (pool["x"] - unit["x"]).abs().round(9)})
+        keys["steps"] = np.abs(keys.index - place)
+        if len(keys):
+            nearest = keys.sort_values(["gap", "steps"], kind="stable").index[0]
+            expected[unit["unit"]] = in_order["unit"][nearest]
+    if expected:
+        pairs = maker.fit(compare(frame)).pairs()
+        assert dict(zip(pairs["treated"], pairs["control"], strict=True)) == expected
 
 
 def test_first_takes_the_first_row_and_seeded_ignores_the_order_of_rows() -> None:
@@ -437,6 +458,22 @@ def test_many_ties_do_not_cost_a_dense_matrix() -> None:
     assert isinstance(design.matches, MatchedSets)
     assert design.matches.sets.nnz <= units
     assert design.weights[~comparison.treated].sum() == pytest.approx(design.n_treated)
+
+
+@pytest.mark.parametrize("ties", ["average", "first", "sorted"])
+def test_many_ties_are_not_walked_over(ties: Any) -> None:
+    """A walk over all tied controls of each treated unit would not end."""
+    units = 200_000
+    x = np.repeat([0.0, 1.0], units // 2)
+    comparison = Comparison.from_frame(
+        pd.DataFrame({"t": x == 0.0, "x": x}), treated="t", covariates=["x"]
+    )
+    design = NearestNeighbour(x, 2, ties=ties).fit(comparison)
+    flipped = NearestNeighbour(-x, 2, ties=ties).fit(comparison)
+    for found in (design, flipped):
+        assert found.n_treated == units // 2
+        assert found.n_control == (units // 2 if ties == "average" else 2)
+        assert found.weights[~comparison.treated].sum() == pytest.approx(units // 2)
 
 
 @settings(max_examples=100, deadline=None)
