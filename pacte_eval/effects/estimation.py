@@ -155,20 +155,19 @@ def estimate(
             _row(block, place, labels[column], float(error[place]), level, wild)
             for place, column in enumerate(columns)
         ]
-    table = pd.DataFrame(rows)
-    table["comparison"] = f"{comparison.treated_label} contre {comparison.control_label}"
-    table["outcome"] = name
-    table["cell"] = "ensemble"
-    table["estimator"] = str(design.settings["design"]) + _ADJUSTED[adjust]
-    table["estimand"] = f"{design.estimand}, " + (
-        "niveau" if window is None else _difference_label(labels, window)
-    )
-    table["se_kind"] = error_label(se, design, clusters)
-    table["target_population"] = _population(design)
     kind = contribution_kind(se)
-    table["contribution_kind"] = kind
+    common = {
+        "comparison": f"{comparison.treated_label} contre {comparison.control_label}",
+        "outcome": name,
+        "cell": "ensemble",
+        "estimator": str(design.settings["design"]) + _ADJUSTED[adjust],
+        "estimand": f"{design.estimand}, {_contrast_label(labels, window)}",
+        "se_kind": error_label(se, design, clusters),
+        "target_population": _population(design),
+        "contribution_kind": kind,
+    }
     return Effects(
-        table=table[_COLUMNS],
+        table=pd.DataFrame([row | common for row in rows], columns=_COLUMNS),
         contributions=None if kind == "none" else summed,
         clusters=len(comparison) if clusters.codes is None else int(clusters.codes.max()) + 1,
         ties=TieSpan(design, summed.values, labels)
@@ -243,7 +242,9 @@ _COLUMNS = [
 ]
 
 
-def _difference_label(labels: tuple[Period, ...], window: list[int]) -> str:
+def _contrast_label(labels: tuple[Period, ...], window: list[int] | None) -> str:
+    if window is None:
+        return "niveau"
     first, last = labels[window[0]], labels[window[-1]]
     span = str(first) if first == last else f"{first} à {last}"
     return f"différence, référence {span}".replace("-", "−")

@@ -103,10 +103,23 @@ def read_error(se: StandardError | None, design: Design, adjust: Adjustment) -> 
     InputError
         If it is unknown, or not valid with the design or the adjustment.
     """
+    se = _allowed(se, design)
+    if se == "abadie-imbens-2016":
+        _check_2016(design)
+    if se == "influence-function" and adjust != "augmented":
+        raise InputError(
+            f"se='influence-function' goes with adjust='augmented', not '{adjust}': use "
+            "se='m-estimation'"
+        )
+    if is_sandwich(se) and adjust != "none":
+        _check_sandwich(se, design, adjust)
+    return se
+
+
+def _allowed(se: StandardError | None, design: Design) -> StandardError:
     allowed = _ALLOWED[design.kind]
     if se is None:
         return allowed[0]
-    name = design.settings["design"]
     if str(se) == "bootstrap" and design.kind == "neighbours":
         raise InputError(
             "se='bootstrap' is not valid for matching with a fixed number of neighbours: its "
@@ -117,18 +130,9 @@ def read_error(se: StandardError | None, design: Design, adjust: Adjustment) -> 
         raise InputError(f"se='{se}' is unknown: {nearest(se, allowed)}")
     if se not in allowed:
         raise InputError(
-            f"se='{se}' is not for a design of {name}: use se='{allowed[0]}' "
-            f"(or {', '.join(allowed[1:])})"
+            f"se='{se}' is not for a design of {design.settings['design']}: use "
+            f"se='{allowed[0]}' (or {', '.join(allowed[1:])})"
         )
-    if se == "abadie-imbens-2016":
-        _check_2016(design)
-    if se == "influence-function" and adjust != "augmented":
-        raise InputError(
-            f"se='influence-function' goes with adjust='augmented', not '{adjust}': use "
-            "se='m-estimation'"
-        )
-    if is_sandwich(se) and adjust != "none":
-        _check_sandwich(se, design, adjust)
     return se
 
 
@@ -151,12 +155,12 @@ def _check_2016(design: Design) -> None:
 
 
 def _check_sandwich(se: StandardError, design: Design, adjust: Adjustment) -> None:
-    if adjust == "augmented" or design.kind in ("neighbours", "kernel"):
-        use = _ALLOWED[design.kind][0]
+    first = _ALLOWED[design.kind][0]
+    if adjust == "augmented" or (not is_sandwich(first) and design.kind != "weights"):
+        use = "adjust='regression'" if is_sandwich(first) else f"se='{first}'"
         raise InputError(
-            f"se='{se}' holds the weights of one regression fixed, which adjust='{adjust}' on a "
-            f"design of {design.settings['design']} is not: "
-            + ("use adjust='regression'" if is_sandwich(use) else f"use se='{use}'")
+            f"se='{se}' is that of one weighted regression, which adjust='{adjust}' on a design "
+            f"of {design.settings['design']} is not: use {use}"
         )
     if se in ("HC2", "HC3"):
         raise InputError(f"se='{se}' is not computed with adjust='{adjust}': use se='HC1'")

@@ -1,8 +1,8 @@
-"""Known truth, small: bias and coverage with Monte Carlo bounds for a few hundred replications.
+"""Known truth, small: bias and coverage with Monte Carlo bounds for a hundred replications.
 
-Like processes run 2,000 times in `benchmarks/coverage/coverage.py`. Over 200 replications
-the Monte Carlo error of a coverage of 95 % is 1.5 points and that of a standard deviation 5 %
-(10 % where forty people carry it): bounds are about three of them.
+Like processes run 2,000 times in `benchmarks/coverage/coverage.py`. Over 120 replications
+the Monte Carlo error of a coverage of 95 % is 2 points and that of a standard deviation 6.5 %
+(12 % where forty people carry it): bounds are about three of them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from pacte_eval.designs import NearestNeighbour
+from pacte_eval.designs.nearest import NearestNeighbour
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 
-REPLICATIONS = 200
+REPLICATIONS = 120
 
 
 class Result(NamedTuple):
@@ -30,7 +30,7 @@ class Result(NamedTuple):
     coverage: float
 
 
-def run(draw: Any, design: NearestNeighbour, *options: dict[str, Any]) -> list[Result]:
+def run(draw: Any, design: Any, *options: dict[str, Any]) -> list[Result]:
     """One result for each way of computing the standard error."""
     random = np.random.default_rng(42)
     gaps, errors = [], []
@@ -81,8 +81,8 @@ def test_the_error_of_the_score_is_accounted_for_in_2016() -> None:
         cross_section, NearestNeighbour(neighbours=2), {"se": "abadie-imbens-2016"}, {}
     )
     assert abs(found.bias) < 3
-    assert found.announced == pytest.approx(found.true, rel=0.15)
-    assert 0.905 <= found.coverage <= 0.995
+    assert found.announced == pytest.approx(found.true, rel=0.2)
+    assert found.coverage >= 0.89
     assert without.announced > 1.15 * found.announced
 
 
@@ -90,7 +90,7 @@ def test_a_caliper_is_conservative_when_the_score_is_estimated() -> None:
     (found,) = run(cross_section, NearestNeighbour(caliper=0.2), {})
     assert abs(found.bias) < 3
     assert found.announced > 0.9 * found.true
-    assert found.coverage >= 0.905
+    assert found.coverage >= 0.89
 
 
 def test_controls_reused_across_risk_sets_need_clusters() -> None:
@@ -102,5 +102,19 @@ def test_controls_reused_across_risk_sets_need_clusters() -> None:
     )
     assert abs(found.bias) < 3.5
     assert found.announced == pytest.approx(found.true, rel=0.3)
-    assert 0.905 <= found.coverage <= 0.995
+    assert found.coverage >= 0.89
     assert by_unit.announced < 0.85 * found.announced
+
+
+@pytest.mark.parametrize(
+    ("design", "options"),
+    [
+        (NearestNeighbour(neighbours=2, estimand="ATE"), {"se": "abadie-imbens-2016"}),
+        (NearestNeighbour(neighbours=2, score="probit"), {"se": "abadie-imbens-2016"}),
+    ],
+)
+def test_announced_errors(design: Any, options: dict[str, Any]) -> None:
+    (found,) = run(cross_section, design, options)
+    assert abs(found.bias) < 3.5
+    assert found.announced == pytest.approx(found.true, rel=0.2)
+    assert found.coverage >= 0.89
