@@ -9,13 +9,32 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+_DESIGNS = (
+    "Boosting",
+    "CoarsenedExact",
+    "CovariateBalancingScore",
+    "Crump",
+    "Design",
+    "EntropyBalancing",
+    "ExactMatching",
+    "InverseProbability",
+    "KernelMatching",
+    "Logit",
+    "MinMax",
+    "NearestNeighbour",
+    "OptimalMatching",
+    "Pairwise",
+    "Probit",
+    "Quantile",
+    "RadiusMatching",
+    "Subclassification",
+)
 _HOMES = {
+    **dict.fromkeys(_DESIGNS, "designs"),
+    "Arms": "frames",
     "Cohort": "cohorts",
     "Comparison": "frames",
-    "Design": "designs",
     "Effects": "effects",
-    "Logit": "designs",
-    "NearestNeighbour": "designs",
     "Outcomes": "frames",
     "ProtectedTable": "results",
     "ResultSet": "results",

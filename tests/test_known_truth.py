@@ -39,7 +39,7 @@ def analysed(
     study = project.study("certifiante-2019")
     cohort = build_cohort(project.cohort("entrants-2019"), open_source(folder))
     estimator = study.estimators.main
-    comparison = pool_rare_levels(cohort.compare("certifiante", "en_attente"), estimator.exact)
+    comparison = pool_rare_levels(cohort.compare("certifiante", "en_attente"), estimator.cells)
     design = named_design(estimator, comparison).fit(comparison)
     effects = estimate(design, cohort.outcomes["emploi"], cluster="person")
     return seed, folder, cohort, design, effects
@@ -50,7 +50,7 @@ def test_estimates_are_within_three_errors_of_the_truth(
     analysed: tuple[int, Path, Cohort, Design, Effects], capsys: pytest.CaptureFixture[str]
 ) -> None:
     seed, folder, cohort, design, effects = analysed
-    kept = pd.Index(design.support.loc[design.support["kept"], "unit"])
+    kept = pd.Index(design.support.loc[design.support["treated"] & design.support["kept"], "unit"])
     entries = cohort.units.loc[kept, ["training"]]
     truth = read_truth(folder)
     same = entries.merge(truth[truth["entered"]], on="training", validate="1:1")

@@ -24,11 +24,16 @@ def check_on_cohort(study: StudyDefinition, cohort: CohortDefinition) -> None:
     _check(study, list(cohort.arms), dict.fromkeys(cohort.outcomes, months))
     for comparison in study.comparisons:
         _refuse_what_waits(study, comparison, cohort)
-    absent = [cell for cell in cohort.controls.same if cell not in study.estimators.main.exact]
+    main = study.estimators.main
+    absent = [cell for cell in cohort.controls.same if cell not in main.cells]
     if absent:
+        setting = next((key for key in ("exact", "within", "on") if hasattr(main, key)), None)
         raise InputError(
-            f"study '{study.id}': estimators.main.exact lacks {', '.join(absent)}: controls are "
-            "drawn in these cells, in different proportions"
+            f"study '{study.id}': estimators.main"
+            + (f".{setting} lacks" if setting else f": {main.design} ignores")
+            + f" {', '.join(absent)}: who is compared must have entered the same month after as "
+            "long a wait, in the cells controls are drawn in"
+            + ("" if setting else "; choose a design that has exact or within")
         )
 
 

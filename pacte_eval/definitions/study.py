@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from pacte_eval.definitions.cohort import Identifier
+from pacte_eval.definitions.estimators import EstimatorDefinition
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.reading import Definition
 
@@ -38,26 +39,6 @@ class ComparisonDefinition(Definition):
     after_entry: bool = Field(
         default=False, description="Whether an arm is defined by what is observed after entry"
     )
-
-
-class ScoreDefinition(Definition):
-    """A logit with squares and interactions beside the covariates."""
-
-    squares: tuple[str, ...] = ()
-    interactions: tuple[tuple[str, ...], ...] = ()
-
-
-class EstimatorDefinition(Definition):
-    """A design by the name and parameters of its constructor."""
-
-    design: Literal["NearestNeighbour"]
-    score: Literal["logit"] | ScoreDefinition = "logit"
-    neighbours: int = Field(default=1, ge=1, le=100)
-    caliper: float | None = Field(default=None, gt=0)
-    exact: tuple[str, ...] = ()
-    ties: Literal["average", "first", "sorted", "seeded"] = "average"
-    tie_tolerance: float = Field(default=0.0, ge=0)
-    seed: int | None = None
 
 
 class Estimators(Definition):

@@ -2,16 +2,56 @@
 
 Public names
 ------------
-``NearestNeighbour(score="logit", neighbours=1, caliper=None, exact=(), ties="average",
-tie_tolerance=0.0, seed=None).fit(comparison) -> Design``
-``Logit(squares=(), interactions=()).fit(comparison) -> FittedLogit``
+Designs, each with ``fit(comparison) -> Design``:
+``NearestNeighbour``, ``RadiusMatching``, ``KernelMatching``, ``OptimalMatching``,
+``Subclassification``, ``ExactMatching``, ``CoarsenedExact``, ``InverseProbability``,
+``EntropyBalancing``, ``CovariateBalancingScore``; and ``Pairwise`` for several arms,
+``fit(arms) -> ArmDesigns``.
+
+Scores, for ``score=``: ``Logit``, ``Probit``, ``Boosting``; rules of common support, for
+``support=``: ``MinMax``, ``Crump``, ``Quantile``.
+
 ``Design`` : ``comparison``, ``weights``, ``score``, ``support``, ``settings``,
 ``supported_share``, ``n_treated``, ``n_control``, ``pairs()``, ``balance()``, ``overlap(bins)``,
-``effective_sample_size()``, ``summary()``
+``effective_sample_size()``, ``love_plot()``, ``overlap_plot()``, ``summary()``, ``save(path)``,
+``Design.load(path)``
 """
 
+from pacte_eval.designs.boosting import Boosting
+from pacte_eval.designs.coarsened import CoarsenedExact
+from pacte_eval.designs.covariate_balancing import CovariateBalancingScore
 from pacte_eval.designs.design import Design
-from pacte_eval.designs.logit import FittedLogit, Logit
+from pacte_eval.designs.entropy_balancing import EntropyBalancing
+from pacte_eval.designs.exact import ExactMatching
+from pacte_eval.designs.inverse_probability import InverseProbability
+from pacte_eval.designs.kernel import KernelMatching
+from pacte_eval.designs.logit import Logit
 from pacte_eval.designs.nearest import NearestNeighbour
+from pacte_eval.designs.optimal import OptimalMatching
+from pacte_eval.designs.pairwise import ArmDesigns, Pairwise
+from pacte_eval.designs.probit import Probit
+from pacte_eval.designs.radius import RadiusMatching
+from pacte_eval.designs.subclassification import Subclassification
+from pacte_eval.designs.support import Crump, MinMax, Quantile
 
-__all__ = ["Design", "FittedLogit", "Logit", "NearestNeighbour"]
+__all__ = [
+    "ArmDesigns",
+    "Boosting",
+    "CoarsenedExact",
+    "CovariateBalancingScore",
+    "Crump",
+    "Design",
+    "EntropyBalancing",
+    "ExactMatching",
+    "InverseProbability",
+    "KernelMatching",
+    "Logit",
+    "MinMax",
+    "NearestNeighbour",
+    "OptimalMatching",
+    "Pairwise",
+    "Probit",
+    "Quantile",
+    "RadiusMatching",
+    "Subclassification",
+]

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import Markdown
 
+from pacte_eval.definitions.estimators_in_french import estimator_in_french, whom_in_french
 from pacte_eval.definitions.prose import arm_in_french, cohort_in_french
 from pacte_eval.reports.french import (
     amount,
@@ -117,29 +118,26 @@ def not_measured(page: Page) -> Markdown:
 def method(page: Page) -> Markdown:
     """The method in plain words."""
     main = page.study.estimators.main
-    neighbours = (
-        "la personne la plus ressemblante"
-        if main.neighbours == 1
-        else f"les {main.neighbours} personnes les plus ressemblantes"
-    )
     match = page.cohort.history.match
     return Markdown(
-        f"Pour chaque personne entrée en formation, on cherche {neighbours} parmi celles qui, **le "
-        "même mois**, étaient inscrites depuis aussi longtemps et n'étaient pas encore entrées en "
-        "formation. La ressemblance porte sur l'âge, le sexe, le diplôme, la famille, le "
-        "territoire, l'inscription et l'emploi des deux années précédentes "
+        f"Pour chaque personne entrée en formation, {whom_in_french(main)} parmi celles qui, "
+        "**le même mois**, étaient inscrites depuis aussi longtemps et n'étaient pas encore "
+        "entrées en formation. La ressemblance porte sur l'âge, le sexe, le diplôme, la famille, "
+        "le territoire, l'inscription et l'emploi des deux années précédentes "
         f"(mois {_month(match[0])} à {_month(match[1])}), résumés en un score{THIN}: la "
         "probabilité d'entrer en formation. La différence d'emploi entre les deux groupes, mois "
         "après mois, est l'effet de la formation, à condition que rien d'important n'ait été "
         "oublié parmi les caractéristiques comparées.\n\n"
         f"{_held_out(page)}Les "
         "intervalles tiennent compte du fait qu'une même personne peut servir plusieurs fois.\n\n"
-        f"Estimateur{FIXED}: appariement sur le score de propension (logit), "
-        f"{main.neighbours} voisins avec remise"
-        + (f", caliper de {number(main.caliper, 1)} écart type" if main.caliper else "")
-        + f"{THIN}; erreurs types d'Abadie et Imbens, conditionnelles à l'appariement, groupées "
-        "par personne."
+        f"Estimateur{FIXED}: {estimator_in_french(main)}{_errors(page)}."
     )
+
+
+def _errors(page: Page) -> str:
+    """How standard errors of the level effects are made, as their table says."""
+    kinds = page.results.table("effects").select(cell=page.cell, contrast=LEVEL).frame["se_kind"]
+    return f"{THIN}; erreurs types{FIXED}: {escape_markdown(kinds.iloc[0])}" if len(kinds) else ""
 
 
 def _held_out(page: Page) -> str:

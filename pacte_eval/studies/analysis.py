@@ -14,6 +14,7 @@ import pandas as pd
 
 from pacte_eval.cohorts import Cohort
 from pacte_eval.cohorts.outcomes import TRAINED_SINCE
+from pacte_eval.definitions.estimators import unrestricted
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.study import ComparisonDefinition, StudyDefinition
 from pacte_eval.definitions.vocabulary import level_label
@@ -80,7 +81,7 @@ class Analysis:
     def run(self, comparison: Comparison, cell: Cell, findings: Findings) -> Design:
         """Analyse one cell and return its level design."""
         estimator = self.study.estimators.main
-        comparison = pool_rare_levels(comparison, keep=estimator.exact)
+        comparison = pool_rare_levels(comparison, keep=estimator.cells)
         level = named_design(estimator, comparison).fit(comparison)
         start = self.study.difference.reference[0]
         reduced = without_history_from(
@@ -94,7 +95,8 @@ class Analysis:
         for name, design in ((LEVEL, level), (DIFFERENCE, difference)):
             labelled = {**place, "design": name}
             findings.add("balance", self._balance(design), n_lost=lost(design), **labelled)
-            findings.add("overlap", _overlap(design), **labelled)
+            if design.score is not None:
+                findings.add("overlap", _overlap(design), **labelled)
             findings.add("support", _support(design), **labelled)
         primary = self._level_effects(level, place, findings)
         self._difference_effects(difference, comparison, place, findings)
@@ -175,7 +177,7 @@ class Analysis:
         """Who has no match, bounds for everyone, and the main estimator without caliper."""
         outcome = self.cohort.outcomes[self.study.primary.outcome]
         if outcome.measure == "part":
-            estimator = self.study.estimators.main.model_copy(update={"caliper": None})
+            estimator = unrestricted(self.study.estimators.main)
             wider = named_design(estimator, comparison).fit(comparison)
             bare = estimate(wider, outcome, cluster="person").table.set_index("month")
             bounds = full_att_bounds(design, outcome)

@@ -2,61 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
+from pacte_eval import designs
 from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.estimators import (
+    BoostingDefinition,
+    CrumpDefinition,
+    EstimatorDefinition,
+    QuantileDefinition,
+    Score,
+    ScoreDefinition,
+)
+from pacte_eval.definitions.estimators import Support as SupportRule
 from pacte_eval.definitions.months import Period
-from pacte_eval.definitions.study import EstimatorDefinition, ScoreDefinition
-from pacte_eval.designs import Logit, NearestNeighbour
+from pacte_eval.designs import Design
+from pacte_eval.designs.scored import ScoreModel, Support
 from pacte_eval.frames import Comparison
 
 FEWEST = 5
 RARE = "modalités rares"
 
 
-def named_design(estimator: EstimatorDefinition, comparison: Comparison) -> NearestNeighbour:
-    """The design an estimator names; terms of its score on absent covariates are left out."""
+class NamedDesign(Protocol):
+    """Any design: what is fitted on a comparison."""
+
+    def fit(self, comparison: Comparison) -> Design: ...
+
+
+def named_design(estimator: EstimatorDefinition, comparison: Comparison) -> NamedDesign:
+    """The design an estimator names; terms on absent covariates are left out."""
     present = set(comparison.covariates.columns)
-    score: str | Logit = "logit"
-    if isinstance(estimator.score, ScoreDefinition):
-        score = Logit(
-            squares=tuple(name for name in estimator.score.squares if name in present),
-            interactions=tuple(
-                names for names in estimator.score.interactions if set(names) <= present
-            ),
+    settings = {name: getattr(estimator, name) for name in type(estimator).model_fields}
+    kind = getattr(designs, settings.pop("design"))
+    if "score" in settings:
+        settings["score"] = _score(settings["score"], present)
+    if "support" in settings:
+        settings["support"] = _support(settings["support"])
+    if "interactions" in settings:
+        settings["interactions"] = _products(settings["interactions"], present)
+    made: NamedDesign = kind(**settings)
+    return made
+
+
+def _score(declared: Score, present: Collection[str]) -> str | ScoreModel:
+    if isinstance(declared, BoostingDefinition):
+        return designs.Boosting(declared.folds, declared.seed)
+    if isinstance(declared, ScoreDefinition):
+        kind = designs.Logit if declared.model == "logit" else designs.Probit
+        return kind(
+            squares=tuple(name for name in declared.squares if name in present),
+            interactions=_products(declared.interactions, present),
+            within=declared.within,
         )
-    return NearestNeighbour(
-        score=score,
-        neighbours=estimator.neighbours,
-        caliper=estimator.caliper,
-        exact=estimator.exact,
-        ties=estimator.ties,
-        tie_tolerance=estimator.tie_tolerance,
-        seed=estimator.seed,
-    )
+    return declared
 
 
-def check_score(estimator: EstimatorDefinition, covariates: Sequence[str]) -> None:
-    """Refuse a term of the score that names no covariate of the cohort.
+def _products(
+    declared: Sequence[tuple[str, ...]], present: Collection[str]
+) -> tuple[tuple[str, ...], ...]:
+    return tuple(names for names in declared if set(names) <= set(present))
+
+
+def _support(declared: SupportRule | None) -> Support | None:
+    match declared:
+        case None:
+            return None
+        case CrumpDefinition():
+            return designs.Crump(declared.crump)
+        case QuantileDefinition():
+            return designs.Quantile(declared.quantile)
+        case "min-max":
+            return designs.MinMax()
+
+
+def check_terms(estimator: EstimatorDefinition, covariates: Sequence[str]) -> None:
+    """Refuse a term of the estimator that names no covariate of the cohort.
 
     Raises
     ------
     InputError
         Suggesting the nearest covariate.
     """
-    if isinstance(estimator.score, ScoreDefinition):
-        named = [
-            *estimator.score.squares,
-            *(n for term in estimator.score.interactions for n in term),
-        ]
-        for name in named:
+    terms = {
+        "interactions": [n for term in getattr(estimator, "interactions", ()) for n in term],
+        "mahalanobis_on": getattr(estimator, "mahalanobis_on", ()),
+        "score": [],
+    }
+    score = getattr(estimator, "score", None)
+    if isinstance(score, ScoreDefinition):
+        terms["score"] = [*score.squares, *(n for term in score.interactions for n in term)]
+    for setting, names in terms.items():
+        for name in names:
             if name not in covariates:
                 raise InputError(
-                    f"estimators.main.score names '{name}', which is no covariate: "
+                    f"estimators.main.{setting} names '{name}', which is no covariate: "
                     f"{nearest(name, covariates)}"
                 )
 

@@ -34,7 +34,7 @@ from pacte_eval.results.schemas import LEVEL, SCHEMAS, WHOLE
 from pacte_eval.studies.analysis import Analysis, Findings
 from pacte_eval.studies.cells import Cell, cells_of
 from pacte_eval.studies.cohort import check_names, named_source
-from pacte_eval.studies.designs import check_score
+from pacte_eval.studies.designs import check_terms
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.truth import beside_truth, planted_truth
 from pacte_eval.tables.fingerprint import fingerprint_of
@@ -114,7 +114,7 @@ def run_study(
 
 def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Progress) -> Findings:
     """Every comparison in every cell; one BLAS thread, so that bytes do not depend on threads."""
-    check_score(study.estimators.main, list(data.cohort.covariates.columns))
+    check_terms(study.estimators.main, list(data.cohort.covariates.columns))
     findings = Findings()
     truth = None
     if data.source is not None:

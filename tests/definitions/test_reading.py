@@ -34,10 +34,11 @@ from pacte_eval.definitions.cohort import (
     flattened,
 )
 from pacte_eval.definitions.errors import InputError, counted, nearest
+from pacte_eval.definitions.estimators import NearestNeighbourDefinition, ScoreDefinition
 from pacte_eval.definitions.library import shipped_library
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.reading import read_definition
-from pacte_eval.definitions.study import ScoreDefinition, StudyDefinition
+from pacte_eval.definitions.study import StudyDefinition
 
 Change = Callable[[dict[str, Any]], Any]
 MODELS: dict[str, tuple[str, Any]] = {
@@ -221,6 +222,7 @@ def test_scores_and_persons_are_read(tmp_path: Path) -> None:
         lambda d: d["estimators"]["main"].update(score={"squares": ["age"]}),
         tmp_path,
     )
+    assert isinstance(study.estimators.main, NearestNeighbourDefinition)
     assert study.estimators.main.score == ScoreDefinition(squares=("age",))
     assert study.difference.sensitivity == ((-18, -7), "symmetric")
     persons = read("persons", lambda d: None, tmp_path)
@@ -438,7 +440,7 @@ MISTAKES = [
     ("study", put("primary", "comparison", "contre"), ["'contre' is none of contre-attente"]),
     ("study", put("comparisons", 0, "estimand", "ate"), ["estimand", "known: now-vs-wait"]),
     ("study", put("comparisons", []), ["comparisons", "at least 1"]),
-    ("study", put("estimators", "main", "design", "IPW"), ["design", "known: NearestNeighbour"]),
+    ("study", put("estimators", "main", "design", "IPW"), ["design", "known: CoarsenedExact"]),
     ("study", put("estimators", "main", "neighbour", 3), ["did you mean 'neighbours'?"]),
     ("study", put("estimators", "main", "caliper", -1), ["caliper", "greater than 0"]),
     ("study", put("difference", "reference", [-13, -24]), ["the window runs", "before 0"]),

@@ -7,14 +7,14 @@ import pandas as pd
 import pytest
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.definitions.study import EstimatorDefinition
+from pacte_eval.definitions.estimators import NearestNeighbourDefinition
 from pacte_eval.designs import NearestNeighbour
 from pacte_eval.diagnostics import support_verdict
 from pacte_eval.frames import Comparison
 from pacte_eval.studies.analysis import _discreet
 from pacte_eval.studies.designs import (
     RARE,
-    check_score,
+    check_terms,
     named_design,
     pool_rare_levels,
     without_history_from,
@@ -83,23 +83,23 @@ def test_history_from_the_reference_window_onward_is_left_out() -> None:
 
 
 def test_terms_on_covariates_left_out_leave_with_them() -> None:
-    estimator = EstimatorDefinition.model_validate(
+    estimator = NearestNeighbourDefinition.model_validate(
         {
             "design": "NearestNeighbour",
             "score": {"squares": ["age"], "interactions": [["age", "past_12"], ["age", "job"]]},
         }
     )
     comparison = compared(["a", "b"] * (SIZE // 2))
-    check_score(estimator, [str(name) for name in comparison.covariates])
+    check_terms(estimator, [str(name) for name in comparison.covariates])
     model = named_design(estimator, comparison.without(["past_12"])).fit(comparison).model
     assert model is not None
     assert model.coefficients is not None
     assert not any("past_12" in name and ":" in name for name in model.coefficients.index)
-    wrong = EstimatorDefinition.model_validate(
+    wrong = NearestNeighbourDefinition.model_validate(
         {"design": "NearestNeighbour", "score": {"squares": ["aged"]}}
     )
     with pytest.raises(InputError, match=r"'aged'.*did you mean 'age'"):
-        check_score(wrong, ["age"])
+        check_terms(wrong, ["age"])
 
 
 def test_a_verdict_does_not_tell_a_small_number_lost() -> None:
