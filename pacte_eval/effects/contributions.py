@@ -10,7 +10,7 @@ from scipy import sparse
 from pacte_eval.effects.block import Block, Operator
 from pacte_eval.effects.inputs import Clusters
 
-_BLOCK = 8_000_000
+_BLOCK = 4_000_000
 
 
 class SummedContributions:

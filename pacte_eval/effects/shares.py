@@ -10,6 +10,8 @@ from pacte_eval.designs.design import Design
 from pacte_eval.designs.sets import Matches
 
 _NOTHING = 1e-12
+# Share of a set's mass, in a kernel whose sums are floats, that is no more than rounding.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +57,10 @@ def matched_shares(matches: Matches, weights: np.ndarray, observed: np.ndarray) 
         Sampling weights.
     observed : bool array, shape (n, t)
     """
-    mass = matches.mass[:, np.newaxis]
+    whole = mass = matches.mass[:, np.newaxis]
     if not observed.all():
         mass = matches.total(observed.astype(np.float64))
-    used = observed[matches.target] & (mass > 0)
+    used = observed[matches.target] & (mass > _ROUNDING * whole)
     mass = np.where(used, mass, 1.0)
     weight = weights[matches.target][:, np.newaxis] * used
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -90,8 +90,10 @@ def _several_continuous(design: Design) -> bool:
         return False
     covariates = design.comparison.covariates
     named = str(design.settings.get("mahalanobis_on", "all covariates"))
-    names = list(covariates.columns) if named == "all covariates" else named.split(", ")
-    columns = [covariates[name] for name in names]
+    chosen = covariates.columns
+    if named != "all covariates":
+        chosen = chosen.intersection(named.split(", "))
+    columns = [covariates[name] for name in chosen]
     return sum(not is_factor(column) and column.nunique() > 2 for column in columns) > 1
 
 

@@ -238,3 +238,17 @@ def test_the_wild_bootstrap_follows_skewness() -> None:
     assert row["estimate"] == 1
     assert row["estimate"] - row["ci_low"] > 1.5
     assert row["ci_high"] - row["estimate"] < 1
+
+
+@pytest.mark.parametrize("kernel", ["epanechnikov", "gaussian", "local-linear"])
+def test_a_kernel_does_not_compare_a_person_with_itself(kernel: Any) -> None:
+    """Where only a treated unit's own other row is observed, it has nobody to be compared with."""
+    random = np.random.default_rng(5)
+    frame = pd.DataFrame({"t": [1, 1] + [0] * 20, "x": random.uniform(0.4, 0.6, 22)})
+    frame["person"] = [0, 1, 0, *range(2, 21)]
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], cluster="person")
+    design = KernelMatching(kernel, bandwidth=0.5, score=frame["x"].to_numpy()).fit(comparison)
+    outcome = np.where(np.arange(22) < 3, 1.0, np.nan)
+    row: Any = estimate(design, outcome).table.iloc[0]
+    assert (row["n_treated"], row["n_control"]) == (1, 1)
+    assert row["estimate"] == pytest.approx(0)
