@@ -1,6 +1,6 @@
 """Known truth, small: bias and coverage with Monte Carlo bounds for a hundred replications.
 
-Like processes run 2,000 times in `benchmarks/coverage/coverage.py`. Over 120 replications
+Like processes run 2,000 times in `benchmarks/coverage/designs.py`. Over 120 replications
 the Monte Carlo error of a coverage of 95 % is 2 points and that of a standard deviation 6.5 %
 (12 % where forty people carry it): bounds are about three of them.
 """

@@ -2,9 +2,9 @@
 
 Run from the root of the repository::
 
-    python benchmarks/coverage/coverage.py [REPLICATIONS] [--only TEXT]
+    python benchmarks/coverage/designs.py [REPLICATIONS] [--only TEXT]
 
-prints a table and writes it in ``coverage.csv`` beside this file, 2,000 replications by default,
+prints a table and writes it in ``designs.csv`` beside this file, 2,000 replications by default,
 on two processes. ``bias`` and ``coverage_supported`` are for the mean true effect of the treated
 units that the design keeps, weighted as it weights them and recomputed at each replication (a
 random target, for which the interval is conservative where effects vary);
@@ -22,6 +22,7 @@ import zlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -167,11 +168,13 @@ RISK_SETS = [
 CASES = [*EVERY_DESIGN, *EVERY_DRAW, *SELECTION, *RISK_SETS]
 
 
-def population_effect(case: Case, random: np.random.Generator) -> float:
+@cache
+def population_effect(draw: Callable[[np.random.Generator], draws.Sample]) -> float:
     """Mean effect on the treated over many draws."""
+    random = np.random.default_rng(SEED + 1)
     total, number = 0.0, 0
     for _ in range(400):
-        comparison, _, effect = case.draw(random)
+        comparison, _, effect = draw(random)
         total += effect[comparison.treated].sum()
         number += int(comparison.treated.sum())
     return total / number
@@ -180,7 +183,7 @@ def population_effect(case: Case, random: np.random.Generator) -> float:
 def run(case: Case, replications: int) -> pd.DataFrame:
     """One row per standard error of a case."""
     random = np.random.default_rng([SEED, zlib.crc32(case.draw.__name__.encode())])
-    truth = population_effect(case, np.random.default_rng(SEED + 1))
+    truth = population_effect(case.draw)
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in case.errors}
     for _ in range(replications):
         comparison, outcome, effect = case.draw(random)
@@ -231,7 +234,7 @@ def main() -> None:
             print(text, flush=True)
     if not options.only:
         whole = pd.concat(tables, ignore_index=True)
-        whole.to_csv(Path(__file__).with_name("coverage.csv"), index=False, float_format="%.4f")
+        whole.to_csv(Path(__file__).with_name("designs.csv"), index=False, float_format="%.4f")
 
 
 if __name__ == "__main__":
