@@ -21,6 +21,7 @@ from pacte_eval.effects.standard_errors import (
     Adjustment,
     StandardError,
     contribution_kind,
+    contributions_of,
     error_label,
     is_homoscedastic,
     is_sandwich,
@@ -78,8 +79,12 @@ def estimate(
         ``"influence-function"``: score and regression taken as known, with
         ``adjust="augmented"``.
 
-        All, and the only ones of pairs and sets: ``"HC1"``, ``"HC0"``, ``"HC2"``, ``"HC3"``:
-        sandwich of the weighted regression of the outcome on treatment, weights held fixed.
+        All, with clusters: ``"wild-cluster"``: intervals by the wild cluster bootstrap of the
+        default's contributions, for few clusters (zones).
+
+        All, and otherwise the only ones of pairs and sets: ``"HC1"``, ``"HC0"``, ``"HC2"``,
+        ``"HC3"``: sandwich of the weighted regression of the outcome on treatment, weights held
+        fixed.
     cluster : str or array of shape (n,), optional
         Who is independent of whom: ``"person"``, the persons of the comparison; ``"unit"`` for
         independent units; ``"set"``, the pair or set; the name of a stratum, covariate or cell;
@@ -118,15 +123,18 @@ def estimate(
     adjust = read_adjustment(adjust, design)
     se = read_error(se, design, adjust)
     name, values, labels = read_outcome(outcomes, comparison, periods)
+    source = contributions_of(se, design)
     clusters = read_clusters(
         cluster,
         design,
         by_set=design.kind in ("pairs", "sets")
-        and se in ("HC0", "HC1")
+        and source in ("HC0", "HC1")
         and design.settings["design"] != "Subclassification",
     )
     if clusters.codes is not None and (is_homoscedastic(se) or se in ("HC2", "HC3")):
         raise InputError(f"se='{se}' is meaningless with clusters: give cluster='unit'")
+    if clusters.codes is None and se == "wild-cluster":
+        raise InputError("se='wild-cluster' needs clusters of several units: give cluster=")
     window = read_window(contrast, reference, labels)
     base = None
     if window is not None:
@@ -136,7 +144,7 @@ def estimate(
         regression = Regression.of(comparison, augmented=adjust == "augmented")
 
     summed = SummedContributions(
-        _operator(design, se, clusters, regression), values, base, clusters
+        _operator(design, source, clusters, regression), values, base, clusters
     )
     rows = []
     for start in range(0, len(labels), summed.width):
@@ -150,12 +158,16 @@ def estimate(
             contributions = summed.by_cluster(block.contributions)
             variance = np.sum(contributions**2, axis=0)
         error = np.sqrt(np.where(block.varies, variance, np.nan))
-        wild = WildBootstrap.of(contributions) if se == "otsu-rai" else None
+        wild = None
+        if se == "otsu-rai":
+            wild = WildBootstrap.of(contributions)
+        elif se == "wild-cluster":
+            wild = WildBootstrap.studentised(contributions)
         rows += [
             _row(block, place, labels[column], float(error[place]), level, wild)
             for place, column in enumerate(columns)
         ]
-    kind = contribution_kind(se)
+    kind = contribution_kind(se, design)
     common = {
         "comparison": f"{comparison.treated_label} contre {comparison.control_label}",
         "outcome": name,

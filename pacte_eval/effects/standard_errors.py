@@ -20,6 +20,7 @@ StandardError = Literal[
     "abadie-imbens-homoscedastic-sample",
     "linearised",
     "otsu-rai",
+    "wild-cluster",
     "m-estimation",
     "influence-function",
     "HC0",
@@ -41,12 +42,13 @@ _ALLOWED: dict[Kind, tuple[StandardError, ...]] = {
         "abadie-imbens-homoscedastic-sample",
         "linearised",
         "otsu-rai",
+        "wild-cluster",
         *_SANDWICH,
     ),
-    "kernel": ("linearised", "otsu-rai", *_SANDWICH),
-    "pairs": _SANDWICH,
-    "sets": _SANDWICH,
-    "weights": ("m-estimation", "influence-function", *_SANDWICH),
+    "kernel": ("linearised", "otsu-rai", "wild-cluster", *_SANDWICH),
+    "pairs": (*_SANDWICH, "wild-cluster"),
+    "sets": (*_SANDWICH, "wild-cluster"),
+    "weights": ("m-estimation", "influence-function", "wild-cluster", *_SANDWICH),
 }
 
 
@@ -58,7 +60,13 @@ def is_homoscedastic(se: StandardError) -> bool:
     return se.startswith("abadie-imbens-homoscedastic")
 
 
-def contribution_kind(se: StandardError) -> ContributionKind:
+def contributions_of(se: StandardError, design: Design) -> StandardError:
+    """The error whose contributions are used: a cluster bootstrap resamples the default's."""
+    return _ALLOWED[design.kind][0] if se == "wild-cluster" else se
+
+
+def contribution_kind(se: StandardError, design: Design) -> ContributionKind:
+    se = contributions_of(se, design)
     if is_homoscedastic(se):
         return "none"
     return "influence" if se in ("m-estimation", "influence-function") else "linearised"
@@ -113,7 +121,7 @@ def read_error(se: StandardError | None, design: Design, adjust: Adjustment) -> 
             f"se='influence-function' goes with adjust='augmented', not '{adjust}': use "
             "se='m-estimation'"
         )
-    if is_sandwich(se) and adjust != "none":
+    if is_sandwich(contributions_of(se, design)) and adjust != "none":
         _check_sandwich(se, design, adjust)
     return se
 
@@ -179,6 +187,7 @@ def error_label(se: StandardError, design: Design, clusters: Clusters) -> str:
         local = f"ajustement local sur {LOCAL_FIT} voisins"
     linear = f"contributions linéarisées, {local}"
     homoscedastic = "Abadie–Imbens 2006, variance conditionnelle homoscédastique"
+    source = contributions_of(se, design)
     label = {
         "abadie-imbens": "Abadie–Imbens 2006, variance conditionnelle au plus proche du même bras"
         if clusters.codes is None
@@ -191,7 +200,9 @@ def error_label(se: StandardError, design: Design, clusters: Clusters) -> str:
         "m-estimation": "M-estimation"
         + ("" if design.weight_model else ", pondérations tenues pour fixes"),
         "influence-function": "fonction d'influence, score et régression tenus pour connus",
-    }.get(se, f"{se}, pondérations tenues pour fixes")
+    }.get(source, f"{source}, pondérations tenues pour fixes")
+    if se == "wild-cluster":
+        label += f", bootstrap sauvage par grappe (Webb), {REPLICATIONS} tirages"
     if clusters.codes is not None:
         label += f", grappes par {clusters.label}"
         if clusters.number < _FEW_CLUSTERS:

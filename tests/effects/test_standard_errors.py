@@ -20,6 +20,7 @@ from pacte_eval.designs.nearest import NearestNeighbour
 from pacte_eval.designs.optimal import OptimalMatching
 from pacte_eval.designs.subclassification import Subclassification
 from pacte_eval.effects import estimate
+from pacte_eval.effects.wild import WildBootstrap
 from pacte_eval.frames import Comparison
 
 LINEARISED = "contributions linéarisées, ajustement local sur 10 témoins"
@@ -128,6 +129,7 @@ def test_persons_who_come_back_are_the_clusters(design: Any) -> None:
             "with a caliper",
         ),
         (NearestNeighbour(Boosting()), {"se": "abadie-imbens-2016"}, "with a boosted score"),
+        (NearestNeighbour(), {"se": "wild-cluster"}, "needs clusters of several units"),
     ],
 )
 def test_refusals(design: Any, options: dict[str, Any], message: str) -> None:
@@ -252,3 +254,42 @@ def test_a_kernel_does_not_compare_a_person_with_itself(kernel: Any) -> None:
     row: Any = estimate(design, outcome).table.iloc[0]
     assert (row["n_treated"], row["n_control"]) == (1, 1)
     assert row["estimate"] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("design", "label"),
+    [
+        (NearestNeighbour(), LINEARISED),
+        (Subclassification(), FIXED),
+        (InverseProbability(), "M-estimation"),
+    ],
+)
+def test_few_clusters_widen_the_interval(design: Any, label: str) -> None:
+    """Ten zones: near the quantile of a Student's t of nine degrees, far from a Gaussian's."""
+    comparison, outcome = draw()
+    zone = np.arange(len(comparison)) % 10
+    row: Any = estimate(
+        design.fit(comparison), outcome, se="wild-cluster", cluster=zone
+    ).table.iloc[0]
+    width = (row["ci_high"] - row["ci_low"]) / (2 * row["se"])
+    assert 2.05 < width < 2.6
+    assert row["se_kind"].startswith(f"{label}, bootstrap sauvage par grappe (Webb)")
+    assert "grappes par groupe, peu de grappes (10)" in row["se_kind"]
+    assert 0 < row["p"] < 0.2
+
+
+def test_coverage_with_few_clusters() -> None:
+    """Means of twelve zones of unequal sizes and variances, known contributions."""
+    random = np.random.default_rng(11)
+    covered = np.zeros(2)
+    for _ in range(300):
+        size = random.integers(5, 60, 12) / 400
+        zones = random.normal(size=12) * random.uniform(0.5, 1.5, 12)
+        effect = (size * zones).sum() / size.sum()
+        contributions = size * (zones - effect) / size.sum() * np.sqrt(12 / 11)
+        wild = WildBootstrap.studentised(contributions[:, np.newaxis])
+        limits = wild.interval(0, effect, 0.95)
+        covered[0] += limits["ci_low"] <= 0 <= limits["ci_high"]
+        covered[1] += abs(effect) <= 1.96 * wild.scale[0]
+    assert covered[0] / 300 >= 0.91
+    assert covered[0] > covered[1]
