@@ -81,7 +81,7 @@ class CoarsenedExact:
                 "exact": ", ".join([*self.exact, *factors]) or "none",
                 "cells": int(cell.max()) + 1,
             },
-            space=ScoreSpace.of(np.zeros(len(comparison)), cell, comparison.cluster),
+            space=ScoreSpace.of(np.zeros(len(comparison)), cell, comparison.person),
         )
 
     def _cuts(self, numbers: Sequence[str], factors: Sequence[str]) -> dict[str, Cut]:

@@ -331,9 +331,7 @@ def _two_columns(left: Mapping[str, str], right: Mapping[str, str]) -> list[str]
     return [f"{one}   {two}".rstrip() for one, two in zip_longest(*sides, fillvalue=blank)]
 
 
-def matched_weights(
-    comparison: Comparison, matches: Matches, estimand: Estimand = "ATT"
-) -> np.ndarray:
+def matched_weights(comparison: Comparison, matches: Matches) -> np.ndarray:
     """Weight of each unit in the mean of its arm: float array, shape (n,).
 
     A target brings its sampling weight, a comparison unit the sum of its shares in the sets of its

@@ -60,5 +60,5 @@ class ExactMatching:
                 "exact": ", ".join(names),
                 "cells": int(cell.max()) + 1,
             },
-            space=ScoreSpace.of(np.zeros(len(comparison)), cell, comparison.cluster),
+            space=ScoreSpace.of(np.zeros(len(comparison)), cell, comparison.person),
         )

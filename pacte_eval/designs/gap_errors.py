@@ -87,7 +87,7 @@ class _Matched:
         self._design, self._matches = design, matches
         self._mass = matches.mass
         comparison = design.comparison
-        self._persons = _persons(2 * pd.factorize(comparison.cluster)[0] + comparison.treated)
+        self._persons = _persons(2 * comparison.person + comparison.treated)
 
     def part(self, inside: np.ndarray | None) -> Part:
         comparison, target = self._design.comparison, self._matches.target
@@ -151,7 +151,7 @@ def _matched_variance(
 class _Weighted:
     def __init__(self, design: Design) -> None:
         self._design = design
-        self._persons = _persons(design.comparison.cluster)
+        self._persons = _persons(design.comparison.person)
 
     def part(self, inside: np.ndarray | None) -> Part:
         rows = slice(None) if inside is None else np.flatnonzero(inside)

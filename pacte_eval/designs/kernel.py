@@ -78,7 +78,7 @@ class KernelMatching:
             raise InputError(f"bandwidth={self.bandwidth} must be a positive number")
         cell = exact_cells(comparison, self.exact)
         scored = read_score(self.score, self.support, comparison)
-        space = ScoreSpace.of(scored.values, cell, comparison.cluster)
+        space = ScoreSpace.of(scored.values, cell, comparison.person)
         make = Kernel.gaussian_of if self.kernel == "gaussian" else Kernel.epanechnikov
         kernel = make(self.bandwidth)
         targets = np.flatnonzero(comparison.treated & scored.kept)

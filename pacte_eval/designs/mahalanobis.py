@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numba import njit
 from scipy import sparse
 
@@ -101,7 +100,7 @@ class MahalanobisSpace:
         return cls(
             whitened(chosen, comparison.treated, comparison.weights, kind),
             cell,
-            pd.factorize(comparison.cluster)[0],
+            comparison.person,
             None if score is None else significant(score),
         )
 

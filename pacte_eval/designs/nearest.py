@@ -131,7 +131,7 @@ class NearestNeighbour:
                 "caliper or name fewer exact variables"
             )
         matches = (found if served.all() else found.take(served)).weighted(comparison.weights)
-        weights = matched_weights(comparison, matches, self.estimand)
+        weights = matched_weights(comparison, matches)
         reasons = self._reasons(comparison, cell, kept)
         if not self.replace:
             taken = self._taken(comparison, space, kept, found.target[~served], deviation)
@@ -194,7 +194,7 @@ class NearestNeighbour:
             )
         if measured is None:
             raise AssertionError("a distance on the score needs a score")
-        return ScoreSpace.of(measured, cell, comparison.cluster)
+        return ScoreSpace.of(measured, cell, comparison.person)
 
     def _width(self, deviation: float) -> float:
         """The caliper in units of the score."""

@@ -79,7 +79,7 @@ class RadiusMatching:
             )
         cell = exact_cells(comparison, self.exact)
         scored = read_score(self.score, self.support, comparison)
-        space = ScoreSpace.of(scored.values, cell, comparison.cluster)
+        space = ScoreSpace.of(scored.values, cell, comparison.person)
         targets = np.flatnonzero(comparison.treated & scored.kept)
         sources = np.flatnonzero(~comparison.treated & scored.kept)
         largest = _largest_distance(space, targets, sources)

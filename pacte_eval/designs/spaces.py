@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
 from pacte_eval.designs.line import Line, Sorted, line_of, significant, sorted_units
 from pacte_eval.designs.neighbours import nearest_exactly, nearest_with_ties
@@ -115,8 +114,8 @@ class ScoreSpace:
 
     @classmethod
     def of(cls, score: np.ndarray, cell: np.ndarray, person: np.ndarray) -> ScoreSpace:
-        """A space from raw scores, cell codes and persons."""
-        return cls(significant(score), cell, _codes(person))
+        """A space from raw scores, codes of cells and numbers of persons."""
+        return cls(significant(score), cell, person)
 
     def nearest(self, targets: np.ndarray, sources: np.ndarray, count: int) -> MatchedSets:
         return self.with_ties(targets, sources, count)
@@ -176,10 +175,3 @@ class ScoreSpace:
     ) -> Line:
         units = self._units if rank is None else sorted_units(self.score, self.cell, rank)
         return line_of(self.score, self.cell, self.person, units, targets, sources, rank)
-
-
-def _codes(person: np.ndarray) -> np.ndarray:
-    """Persons as whole numbers from 0, fewer than four times the units."""
-    if person.dtype.kind in "iu" and person.min() >= 0 and person.max() < 4 * len(person):
-        return person.astype(np.int64)
-    return pd.factorize(person)[0].astype(np.int64)

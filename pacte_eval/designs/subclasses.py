@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
@@ -73,7 +72,7 @@ def subclass_design(
             "variables or on coarser ones"
         )
     matches = found.take(served)
-    weights = matched_weights(comparison, matches, estimand)
+    weights = matched_weights(comparison, matches)
     treated = comparison.treated
     trimmed = [] if scored is None else [(~scored.kept, scored.reason)]
     reasons = [*trimmed, *reasons, (treated, NO_CONTROL)]
@@ -132,12 +131,13 @@ def _own_members(
     sources: np.ndarray,
 ) -> sparse.csr_matrix | None:
     """Entries of each target's set that are its own person's, None where there are none."""
-    person, persons = pd.factorize(comparison.cluster)
-    if len(persons) == len(person):
+    person = comparison.person
+    persons = int(person.max()) + 1
+    if persons == len(person):
         return None
-    key = row[sources] * len(persons) + person[sources]
+    key = row[sources] * persons + person[sources]
     order = np.argsort(key, kind="stable")
-    wanted = of * len(persons) + person[targets]
+    wanted = of * persons + person[targets]
     low = np.searchsorted(key[order], wanted)
     count = np.searchsorted(key[order], wanted, "right") - low
     if not count.any():

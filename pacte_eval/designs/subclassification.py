@@ -79,7 +79,7 @@ class Subclassification:
                 else f"{len(levels)} of {self.subclasses} asked, as scores tie",
             },
             space=ScoreSpace.of(
-                scored.values, np.zeros(len(comparison), dtype=np.int64), comparison.cluster
+                scored.values, np.zeros(len(comparison), dtype=np.int64), comparison.person
             ),
             scored=scored,
         )

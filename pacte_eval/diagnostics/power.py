@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from scipy import stats
 
 from pacte_eval.definitions.errors import InputError
@@ -44,7 +43,7 @@ def minimum_detectable_effect(
         raise InputError(f"power={power} and level={level} must lie between 0 and 1")
     treated = design.comparison.treated
     own = design.weights[treated]
-    person = pd.factorize(design.comparison.cluster[~treated])[0]
+    person = design.comparison.person[~treated]
     reuse = np.bincount(person, design.weights[~treated])
     error = standard_deviation * np.sqrt(own @ own + reuse @ reuse) / own.sum()
     return float((stats.norm.ppf(0.5 + level / 2) + stats.norm.ppf(power)) * error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -163,6 +164,11 @@ class Comparison:
             treated_label=treated_label,
             control_label=control_label,
         )
+
+    @cached_property
+    def person(self) -> np.ndarray:
+        """Number of the person behind each unit, from 0: int array, shape (n,)."""
+        return pd.factorize(self.cluster)[0].astype(np.int64)
 
     def subset(self, mask: np.ndarray | pd.Series) -> Comparison:
         """The units where `mask` (booleans, one per unit, in the order of `unit`) is true."""
