@@ -17,22 +17,22 @@ Scores, for ``score=``: ``Logit``, ``Probit``, ``Boosting``; rules of common sup
 ``Design.load(path)``
 """
 
-from pacte_eval.designs.boosting import Boosting
-from pacte_eval.designs.coarsened import CoarsenedExact
-from pacte_eval.designs.covariate_balancing import CovariateBalancingScore
 from pacte_eval.designs.design import Design
-from pacte_eval.designs.entropy_balancing import EntropyBalancing
-from pacte_eval.designs.exact import ExactMatching
-from pacte_eval.designs.inverse_probability import InverseProbability
-from pacte_eval.designs.kernel import KernelMatching
-from pacte_eval.designs.logit import Logit
-from pacte_eval.designs.nearest import NearestNeighbour
-from pacte_eval.designs.optimal import OptimalMatching
+from pacte_eval.designs.matching.coarsened import CoarsenedExact
+from pacte_eval.designs.matching.exact import ExactMatching
+from pacte_eval.designs.matching.kernel import KernelMatching
+from pacte_eval.designs.matching.nearest import NearestNeighbour
+from pacte_eval.designs.matching.optimal import OptimalMatching
+from pacte_eval.designs.matching.radius import RadiusMatching
+from pacte_eval.designs.matching.subclassification import Subclassification
 from pacte_eval.designs.pairwise import ArmDesigns, Pairwise
-from pacte_eval.designs.probit import Probit
-from pacte_eval.designs.radius import RadiusMatching
-from pacte_eval.designs.subclassification import Subclassification
-from pacte_eval.designs.support import Crump, MinMax, Quantile
+from pacte_eval.designs.scores.boosting import Boosting
+from pacte_eval.designs.scores.logit import Logit
+from pacte_eval.designs.scores.probit import Probit
+from pacte_eval.designs.scores.support import Crump, MinMax, Quantile
+from pacte_eval.designs.weighting.covariate_balancing import CovariateBalancingScore
+from pacte_eval.designs.weighting.entropy_balancing import EntropyBalancing
+from pacte_eval.designs.weighting.inverse_probability import InverseProbability
 
 __all__ = [
     "ArmDesigns",

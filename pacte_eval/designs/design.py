@@ -13,10 +13,10 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.balance import DENOMINATOR, balance_table
+from pacte_eval.designs.matching.sets import LARGEST_TABLE, Matches
+from pacte_eval.designs.matching.spaces import Space
 from pacte_eval.designs.saved import load, save
-from pacte_eval.designs.scored import FittedScore
-from pacte_eval.designs.sets import LARGEST_TABLE, Matches
-from pacte_eval.designs.spaces import Space
+from pacte_eval.designs.scores.scored import FittedScore
 from pacte_eval.frames import Comparison
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from pacte_eval.designs.design import Design
-    from pacte_eval.designs.sets import Matches
+    from pacte_eval.designs.matching.sets import Matches
 
 Rows = np.ndarray | slice
 _ROUNDING = 1e-13

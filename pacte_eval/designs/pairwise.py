@@ -18,7 +18,7 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.designs.design import Design
-from pacte_eval.designs.generalised import generalised_score
+from pacte_eval.designs.scores.generalised import generalised_score
 from pacte_eval.frames import Arms, Comparison
 
 Pair = tuple[str, str]

@@ -11,7 +11,7 @@ import pandas as pd
 from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
-from pacte_eval.designs.subclasses import set_codes
+from pacte_eval.designs.matching.subclasses import set_codes
 from pacte_eval.frames import Comparison, Outcomes
 
 

@@ -31,7 +31,7 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.design import Design
-from pacte_eval.designs.sets import MatchedSets, Matches
+from pacte_eval.designs.matching.sets import MatchedSets, Matches
 from pacte_eval.effects.block import Block, filled
 from pacte_eval.effects.regression import Regression
 from pacte_eval.effects.shares import Shares, matched_shares

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs.terms import Terms, model_terms
+from pacte_eval.designs.scores.terms import Terms, model_terms
 from pacte_eval.frames import Comparison
 
 _DETERMINED = 1e-11

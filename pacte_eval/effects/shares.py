@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pacte_eval.designs.design import Design
-from pacte_eval.designs.sets import Matches
+from pacte_eval.designs.matching.sets import Matches
 
 _NOTHING = 1e-12
 # Share of a set's mass, in a kernel whose sums are floats, that is no more than rounding.

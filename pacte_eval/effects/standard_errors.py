@@ -7,7 +7,7 @@ from typing import Literal, get_args
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.designs import Design
 from pacte_eval.designs.design import Kind
-from pacte_eval.designs.spaces import ScoreSpace
+from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.effects.inputs import Clusters
 from pacte_eval.effects.matched import LOCAL_FIT
 from pacte_eval.effects.wild import REPLICATIONS

@@ -12,8 +12,8 @@ from scipy import sparse
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
-from pacte_eval.designs.sets import LARGEST_TABLE
-from pacte_eval.designs.spaces import ScoreSpace
+from pacte_eval.designs.matching.sets import LARGEST_TABLE
+from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.effects.matched import matches_of
 
 # Scores are compared at 12 significant digits: below their grid, above rounding.

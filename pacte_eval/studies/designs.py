@@ -22,7 +22,7 @@ from pacte_eval.definitions.estimators import (
 from pacte_eval.definitions.estimators import Support as SupportRule
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
-from pacte_eval.designs.scored import ScoreModel, Support
+from pacte_eval.designs.scores.scored import ScoreModel, Support
 from pacte_eval.frames import Comparison
 
 FEWEST = 5

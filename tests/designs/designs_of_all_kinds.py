@@ -28,5 +28,6 @@ def estimators() -> dict[str, Any]:
 def modules() -> list[Any]:
     """Modules of the package of designs."""
     package = pacte_eval.designs
-    names = [info.name for info in pkgutil.iter_modules(package.__path__)]
-    return [import_module(f"{package.__name__}.{name}") for name in names]
+    prefix = f"{package.__name__}."
+    names = [info.name for info in pkgutil.walk_packages(package.__path__, prefix)]
+    return [import_module(name) for name in names]

@@ -17,7 +17,7 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design, Logit, NearestNeighbour
 from pacte_eval.designs.balance import DENOMINATOR
 from pacte_eval.designs.design import matched_weights, support_table
-from pacte_eval.designs.sets import MatchedSets
+from pacte_eval.designs.matching.sets import MatchedSets
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 

@@ -14,12 +14,12 @@ import pytest
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design, NearestNeighbour
-from pacte_eval.designs.covariate_balancing import CovariateBalancingScore
-from pacte_eval.designs.entropy_balancing import EntropyBalancing
-from pacte_eval.designs.inverse_probability import InverseProbability
-from pacte_eval.designs.kernel import KernelMatching
-from pacte_eval.designs.optimal import OptimalMatching
-from pacte_eval.designs.subclassification import Subclassification
+from pacte_eval.designs.matching.kernel import KernelMatching
+from pacte_eval.designs.matching.optimal import OptimalMatching
+from pacte_eval.designs.matching.subclassification import Subclassification
+from pacte_eval.designs.weighting.covariate_balancing import CovariateBalancingScore
+from pacte_eval.designs.weighting.entropy_balancing import EntropyBalancing
+from pacte_eval.designs.weighting.inverse_probability import InverseProbability
 from pacte_eval.frames import Comparison
 from tests.designs.designs_of_all_kinds import estimators
 

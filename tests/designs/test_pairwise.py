@@ -12,8 +12,8 @@ import statsmodels.api as sm
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Logit, NearestNeighbour
-from pacte_eval.designs.generalised import generalised_score
 from pacte_eval.designs.pairwise import OUTSIDE, Pairwise
+from pacte_eval.designs.scores.generalised import generalised_score
 from pacte_eval.frames import Arms
 
 EFFECT = {"long": 2.0, "court": 1.0, "attente": 0.0}

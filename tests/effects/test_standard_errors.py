@@ -12,13 +12,13 @@ from scipy.special import expit
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design
-from pacte_eval.designs.boosting import Boosting
-from pacte_eval.designs.exact import ExactMatching
-from pacte_eval.designs.inverse_probability import InverseProbability
-from pacte_eval.designs.kernel import KernelMatching
-from pacte_eval.designs.nearest import NearestNeighbour
-from pacte_eval.designs.optimal import OptimalMatching
-from pacte_eval.designs.subclassification import Subclassification
+from pacte_eval.designs.matching.exact import ExactMatching
+from pacte_eval.designs.matching.kernel import KernelMatching
+from pacte_eval.designs.matching.nearest import NearestNeighbour
+from pacte_eval.designs.matching.optimal import OptimalMatching
+from pacte_eval.designs.matching.subclassification import Subclassification
+from pacte_eval.designs.scores.boosting import Boosting
+from pacte_eval.designs.weighting.inverse_probability import InverseProbability
 from pacte_eval.effects import estimate
 from pacte_eval.effects.wild import WildBootstrap
 from pacte_eval.frames import Comparison

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs.nearest import NearestNeighbour
+from pacte_eval.designs.matching.nearest import NearestNeighbour
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 

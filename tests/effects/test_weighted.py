@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs.entropy_balancing import EntropyBalancing
-from pacte_eval.designs.inverse_probability import InverseProbability
-from pacte_eval.designs.nearest import NearestNeighbour
-from pacte_eval.designs.optimal import OptimalMatching
-from pacte_eval.designs.subclasses import set_codes
+from pacte_eval.designs.matching.nearest import NearestNeighbour
+from pacte_eval.designs.matching.optimal import OptimalMatching
+from pacte_eval.designs.matching.subclasses import set_codes
+from pacte_eval.designs.weighting.entropy_balancing import EntropyBalancing
+from pacte_eval.designs.weighting.inverse_probability import InverseProbability
 from pacte_eval.effects import estimate
 from pacte_eval.frames import Comparison
 

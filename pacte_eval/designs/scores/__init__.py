@@ -1,0 +1,1 @@
+"""Scores of treatment and rules of common support: what `score=` and `support=` mean."""

@@ -1,0 +1,1 @@
+"""Designs that weight: by the score, or by what balances the covariates."""
