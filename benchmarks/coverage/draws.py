@@ -45,8 +45,18 @@ def poor_overlap(random: np.random.Generator) -> Sample:
 
 
 def non_linear(random: np.random.Generator, units: int = 800) -> Sample:
-    """Selection by a square and a product, which also move the outcome."""
-    frame = pd.DataFrame(random.standard_normal((units, 2)), columns=["x", "z"])
+    """Selection by a square and a product, which also move the outcome; bounded covariates."""
+    return _bent(random, random.uniform(-np.sqrt(3), np.sqrt(3), (units, 2)))
+
+
+def heavy_tails(random: np.random.Generator, units: int = 800) -> Sample:
+    """The same with Gaussian covariates: the odds of treatment have no variance."""
+    return _bent(random, random.standard_normal((units, 2)))
+
+
+def _bent(random: np.random.Generator, covariates: np.ndarray) -> Sample:
+    units = len(covariates)
+    frame = pd.DataFrame(covariates, columns=["x", "z"])
     bent = 0.5 * (frame["x"] ** 2 - 1) + 0.5 * frame["x"] * frame["z"]
     frame["treated"] = random.random(units) < expit(-1.0 + 0.4 * frame["x"] + bent)
     effect = 1 + 0.3 * frame["x"].to_numpy()
