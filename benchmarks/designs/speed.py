@@ -15,6 +15,7 @@ warm time grows from the size before.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import sys
 import threading
@@ -256,6 +257,7 @@ STEPS = [
 def timed(call: Callable[[], Any]) -> tuple[float, float]:
     """Seconds of a call, and gigabytes at its peak above what was held before."""
     gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # else memory freed before would be used unseen
     process = psutil.Process()
     held = process.memory_info().rss
     peak, over = held, threading.Event()
