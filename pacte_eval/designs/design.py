@@ -29,7 +29,9 @@ KEPT = "apparié"
 WEIGHTED = "pondéré"
 UNUSED = "témoin non utilisé"
 NO_CONTROL = "aucun témoin dans la cellule exacte"
+NO_TREATED = "aucun traité dans la cellule exacte"
 TOO_FAR = "aucun témoin à distance du caliper"
+TREATED_TOO_FAR = "aucun traité à distance du caliper"
 
 _KINDS = {
     "neighbours": "matching with replacement",

@@ -182,8 +182,10 @@ def test_dtypes_change_nothing(estimator: Any, dtypes: dict[str, str]) -> None:
         pd.DataFrame({"t": [1, 0, 1, 0], "x": [2.0, 2.0, 2.0, 2.0]}),
         pd.DataFrame({"t": [1] + [0] * 30, "x": [3.0, *np.arange(30.0)]}),
         pd.DataFrame({"t": [1, 0, 0, 1, 0], "x": [1.0, 1, 2, 2, 2], "twice": [1.0, 1, 2, 2, 2]}),
+        pd.DataFrame({"t": [1, 0] * 6, "x": [*"aabbaabbaabc"]}),
+        pd.DataFrame({"t": [1, 0] * 6, "x": [1e60, -1e60, 0.0] * 4}),
     ],
-    ids=["3 rows", "one control", "constant", "one treated", "collinear"],
+    ids=["3 rows", "one control", "constant", "one treated", "collinear", "a level", "huge"],
 )
 def test_small_and_degenerate_comparisons(estimator: Any, frame: pd.DataFrame) -> None:
     """They are fitted or refused in a sentence, never with another error or a weight missing."""

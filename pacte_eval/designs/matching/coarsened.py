@@ -13,10 +13,12 @@ from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import Design, Estimand
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.matching.subclasses import check_estimand, subclass_design
+from pacte_eval.designs.settings import check_choice
 from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor
 
 Cut = str | int | Sequence[float]
+_MOST = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class CoarsenedExact:
     ----------
     cutpoints : str or int, or mapping of str to str, int or sequence of float
         How numeric covariates are cut: a rule (``"sturges"``, ``"fd"`` or ``"scott"``, as in R)
-        or a number of bins of equal width. A mapping says it by covariate, and may give the cut
-        points themselves, each the first value of a bin; covariates that it leaves out follow
-        ``"sturges"``. Factors are taken as they are.
+        or a number of bins of equal width, at most a million. A mapping says it by covariate, and
+        may give the cut points themselves, each the first value of a bin; covariates that it leaves
+        out follow ``"sturges"``. Factors are taken as they are.
     exact : sequence of str
         Strata, covariates or cells matched as they are, beside the covariates.
     estimand : ``"ATT"``, ``"ATC"`` or ``"ATE"``
@@ -111,19 +113,21 @@ def _crossed(cell: np.ndarray, place: np.ndarray, number: int) -> np.ndarray:
 def _points(name: str, values: np.ndarray, cut: Cut) -> np.ndarray:
     """Sorted cut points between bins: float array."""
     if isinstance(cut, str):
-        if cut not in _RULES:
-            raise InputError(f"cutpoints='{cut}' of '{name}' is unknown: {nearest(cut, _RULES)}")
+        check_choice(f"cutpoints of '{name}'", cut, _RULES)
         cut = _RULES[cut](values)
     if isinstance(cut, (int, np.integer)):
-        if cut < 1:
-            raise InputError(f"cutpoints={cut} of '{name}' must be a number of bins from 1")
+        if not 1 <= cut <= _MOST:
+            raise InputError(
+                f"cutpoints={cut} of '{name}' must be a number of bins from 1 to {_MOST}"
+            )
         return np.linspace(values.min(), values.max(), int(cut) + 1)[1:-1]
-    points = np.asarray(cut, dtype=np.float64)
-    if points.ndim != 1 or not len(points) or not np.isfinite(points).all():
+    points = np.unique(cut)
+    numbers = np.ndim(cut) == 1 and len(points) > 0 and points.dtype.kind in "iuf"
+    if not numbers or not np.isfinite(points).all():
         raise InputError(
             f"cutpoints of '{name}' must be a rule, a whole number of bins or a list of numbers"
         )
-    return np.unique(points)
+    return points.astype(np.float64)
 
 
 def _sturges(values: np.ndarray) -> int:
@@ -147,7 +151,8 @@ def _number(values: np.ndarray, width: float) -> int:
     """Bins of a width that shrinks with the cube root of the number of units."""
     if width == 0:
         return 1
-    return max(1, int(np.ceil(np.ptp(values) / width * np.cbrt(len(values)))))
+    number = np.ceil(np.ptp(values) / width * np.cbrt(len(values)))
+    return int(np.clip(number, 1, _MOST))
 
 
 _RULES: dict[str, Callable[[np.ndarray], int]] = {

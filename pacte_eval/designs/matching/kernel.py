@@ -5,21 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, counted, nearest
+from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import NO_CONTROL, Design, matched_weights, support_table
 from pacte_eval.designs.matching.kernel_matches import KernelMatches
 from pacte_eval.designs.matching.kernel_sums import GAUSSIAN_REACH, Kernel
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.scores.scored import Score, Support, read_score
+from pacte_eval.designs.settings import check_choice, is_number
 from pacte_eval.frames import Comparison
 
 KernelName = Literal["epanechnikov", "gaussian", "local-linear"]
-_NAMES: tuple[KernelName, ...] = ("epanechnikov", "gaussian", "local-linear")
 OUT_OF_REACH = "aucun témoin à portée du noyau"
 
 
@@ -72,10 +72,9 @@ class KernelMatching:
             If a setting is out of range or unknown; if the score cannot be fitted; if no treated
             unit has a control.
         """
-        if self.kernel not in _NAMES:
-            raise InputError(f"kernel='{self.kernel}' is unknown: {nearest(self.kernel, _NAMES)}")
-        if not 0 < self.bandwidth < np.inf:
-            raise InputError(f"bandwidth={self.bandwidth} must be a positive number")
+        check_choice("kernel", self.kernel, get_args(KernelName))
+        if not (is_number(self.bandwidth) and self.bandwidth > 0):
+            raise InputError(f"bandwidth={self.bandwidth!r} must be a positive number")
         cell = exact_cells(comparison, self.exact)
         scored = read_score(self.score, self.support, comparison)
         space = ScoreSpace.of(scored.values, cell, comparison.person)

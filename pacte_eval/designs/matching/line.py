@@ -62,7 +62,7 @@ def significant(score: np.ndarray) -> np.ndarray:
     """Scores rounded to 12 significant digits."""
     with np.errstate(divide="ignore"):
         exponent = np.floor(np.log10(np.abs(score)))
-    unit = 10.0 ** (TIE_DIGITS - 1 - np.where(np.isfinite(exponent), exponent, 0.0))
+    unit = 10.0 ** np.minimum(TIE_DIGITS - 1 - np.where(np.isfinite(exponent), exponent, 0.0), 308)
     return np.asarray(np.round(score * unit) / unit)
 
 

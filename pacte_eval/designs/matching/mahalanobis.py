@@ -27,6 +27,7 @@ from pacte_eval.designs.matching.multivariate import (
 )
 from pacte_eval.designs.matching.sets import MatchedSets
 from pacte_eval.designs.matching.whitening import whitened
+from pacte_eval.designs.settings import check_choice
 from pacte_eval.frames import Comparison
 
 KINDS = ("mahalanobis", "robust-mahalanobis", "scaled-euclidean")
@@ -84,8 +85,7 @@ class MahalanobisSpace:
         InputError
             If the kind or a name is unknown, or a name comes twice.
         """
-        if kind not in KINDS:
-            raise InputError(f"distance='{kind}' is unknown: {nearest(kind, KINDS)}")
+        check_choice("distance", kind, KINDS)
         if isinstance(names, str):
             raise InputError(f"mahalanobis_on='{names}' must be a list of names: ['{names}']")
         known = [str(name) for name in comparison.covariates.columns]

@@ -10,11 +10,13 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import sparse
 
-from pacte_eval.definitions.errors import InputError, counted, nearest
+from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import (
     NO_CONTROL,
+    NO_TREATED,
     TOO_FAR,
+    TREATED_TOO_FAR,
     Design,
     matched_weights,
     support_table,
@@ -25,6 +27,7 @@ from pacte_eval.designs.matching.neighbours import seeded_rank
 from pacte_eval.designs.matching.sets import MatchedSets
 from pacte_eval.designs.matching.spaces import ScoreSpace, Space
 from pacte_eval.designs.scores.scored import Score, Scored, Support, read_score
+from pacte_eval.designs.settings import check_choice, is_number, is_whole
 from pacte_eval.frames import Comparison
 
 Ties = Literal["average", "first", "sorted", "seeded"]
@@ -33,8 +36,6 @@ Order = Literal["largest", "smallest", "closest", "seeded", "data"]
 Target = Literal["ATT", "ATC", "ATE"]
 
 TAKEN = "témoins possibles tous déjà appariés"
-NO_TREATED = "aucune unité traitée dans la cellule exacte"
-TREATED_TOO_FAR = "aucune unité traitée à distance du caliper"
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,7 @@ class NearestNeighbour:
             return None
         if self._ties == "first":
             return np.arange(len(comparison), dtype=np.float64)
-        return seeded_rank(comparison.unit, int(self.seed or 0))
+        return seeded_rank(comparison.unit, self.seed or 0)
 
     def _served(
         self, comparison: Comparison, targets: np.ndarray, measured: np.ndarray | None
@@ -270,7 +271,7 @@ class NearestNeighbour:
         if order == "closest":
             return None
         if order == "seeded":
-            return np.argsort(seeded_rank(comparison.unit[targets], int(self.seed or 0)))
+            return np.argsort(seeded_rank(comparison.unit[targets], self.seed or 0))
         if measured is None or order == "data":
             return np.arange(len(targets))
         score = significant(measured[targets])
@@ -300,15 +301,13 @@ class NearestNeighbour:
             ("distance", self.distance, Distance),
             ("estimand", self.estimand, Target),
         ):
-            known = get_args(choices)
-            if value not in known:
-                raise InputError(f"{name}={value!r} is unknown: {nearest(str(value), known)}")
-        if int(self.neighbours) != self.neighbours or self.neighbours < 1:
-            raise InputError(f"neighbours={self.neighbours} must be a whole number from 1")
-        if self.caliper is not None and not 0 < self.caliper < np.inf:
-            raise InputError(f"caliper={self.caliper} must be a positive number, or None")
-        if not 0 <= self.tie_tolerance < np.inf:
-            raise InputError(f"tie_tolerance={self.tie_tolerance} must not be negative")
+            check_choice(name, value, get_args(choices))
+        if not is_whole(self.neighbours, 1):
+            raise InputError(f"neighbours={self.neighbours!r} must be a whole number from 1")
+        if self.caliper is not None and not (is_number(self.caliper) and self.caliper > 0):
+            raise InputError(f"caliper={self.caliper!r} must be a positive number, or None")
+        if not (is_number(self.tie_tolerance) and self.tie_tolerance >= 0):
+            raise InputError(f"tie_tolerance={self.tie_tolerance!r} must be a number from 0")
         if self.replace and self.order is not None:
             raise InputError(
                 f"order='{self.order}' is meaningless with replace=True: it says who takes a unit "
@@ -340,7 +339,13 @@ class NearestNeighbour:
             name = "ties" if self.ties == "seeded" else "order"
             raise InputError(f"{name}='seeded' needs a seed: give seed=")
         if not drawn and self.seed is not None:
-            raise InputError(f"seed={self.seed} is meaningless with ties='{self._ties}'")
+            raise InputError(
+                f"seed={self.seed} is meaningless with ties='{self._ties}'"
+                + ("" if self.replace else f" and order='{self._order(scored=True)}'")
+                + ": nothing is drawn"
+            )
+        if self.seed is not None and not is_whole(self.seed, 0):
+            raise InputError(f"seed={self.seed!r} must be a whole number from 0")
 
     def _settings(self, deviation: float, scored: Scored | None) -> dict[str, object]:
         on = "linear score" if self.distance == "linear-score" else "score"

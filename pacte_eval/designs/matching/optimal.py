@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import Design, Estimand
 from pacte_eval.designs.matching.full import closest_stars
@@ -17,6 +17,7 @@ from pacte_eval.designs.matching.line_assignment import closest_pairs, parted
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.matching.subclasses import check_estimand, subclass_design
 from pacte_eval.designs.scores.scored import Score, Support, read_score
+from pacte_eval.designs.settings import check_choice
 from pacte_eval.frames import Comparison
 
 OptimalKind = Literal["pairs", "full"]
@@ -97,9 +98,7 @@ class OptimalMatching:
 
     def _check(self) -> None:
         check_estimand(self.estimand)
-        kinds = get_args(OptimalKind)
-        if self.kind not in kinds:
-            raise InputError(f"kind='{self.kind}' is unknown: {nearest(self.kind, kinds)}")
+        check_choice("kind", self.kind, get_args(OptimalKind))
         if self.kind == "pairs" and self.estimand != "ATT":
             raise InputError(
                 f"estimand='{self.estimand}' is meaningless with kind='pairs', which match the "

@@ -15,6 +15,7 @@ from pacte_eval.designs.matching.kernel_matches import KernelMatches
 from pacte_eval.designs.matching.kernel_sums import Kernel
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.scores.scored import Score, Support, read_score
+from pacte_eval.designs.settings import is_number
 from pacte_eval.frames import Comparison
 
 _LEAST = 1.001
@@ -72,9 +73,9 @@ class RadiusMatching:
             If the radius is out of range; if the score cannot be fitted; if no treated unit has a
             control.
         """
-        if not _LEAST <= self.radius < np.inf:
+        if not (is_number(self.radius) and self.radius >= _LEAST):
             raise InputError(
-                f"radius={self.radius} must be at least {_LEAST}, in multiples of the largest "
+                f"radius={self.radius!r} must be at least {_LEAST}, in multiples of the largest "
                 "distance to a nearest control: else the treated unit that far has none"
             )
         cell = exact_cells(comparison, self.exact)

@@ -10,9 +10,10 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.design import (
     NO_CONTROL,
+    NO_TREATED,
     Design,
     Estimand,
     Kind,
@@ -22,16 +23,13 @@ from pacte_eval.designs.design import (
 from pacte_eval.designs.matching.sets import MatchedSets, Matches
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.scores.scored import Scored
+from pacte_eval.designs.settings import check_choice
 from pacte_eval.frames import Comparison
-
-NO_TREATED = "aucun traité dans la cellule exacte"
 
 
 def check_estimand(estimand: str) -> None:
     """Refuse what subclasses do not estimate."""
-    known = [name for name in get_args(Estimand) if name != "ATO"]
-    if estimand not in known:
-        raise InputError(f"estimand='{estimand}' is unknown here: {nearest(estimand, known)}")
+    check_choice("estimand", estimand, [name for name in get_args(Estimand) if name != "ATO"])
 
 
 def subclass_design(

@@ -11,6 +11,7 @@ from pacte_eval.designs.design import Design, Estimand
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.matching.subclasses import check_estimand, subclass_design
 from pacte_eval.designs.scores.scored import Score, Support, read_score
+from pacte_eval.designs.settings import is_whole
 from pacte_eval.frames import Comparison
 
 
@@ -49,8 +50,8 @@ class Subclassification:
             than there are subclasses.
         """
         check_estimand(self.estimand)
-        if int(self.subclasses) != self.subclasses or self.subclasses < 2:
-            raise InputError(f"subclasses={self.subclasses} must be a whole number from 2")
+        if not is_whole(self.subclasses, 2):
+            raise InputError(f"subclasses={self.subclasses!r} must be a whole number from 2")
         scored = read_score(self.score, self.support, comparison)
         kept = np.flatnonzero(scored.kept)
         score, treated = scored.values[kept], comparison.treated[kept]
@@ -61,7 +62,7 @@ class Subclassification:
                     "ask for fewer"
                 )
         target = {"ATT": treated, "ATC": ~treated}.get(self.estimand, np.ones_like(treated))
-        cuts = np.quantile(score[target], np.linspace(0, 1, int(self.subclasses) + 1))
+        cuts = np.quantile(score[target], np.linspace(0, 1, self.subclasses + 1))
         found = np.searchsorted(cuts[1:-1], score, side="right")
         levels, subclass = np.unique(found, return_inverse=True)
         code = np.full(len(comparison), -1, dtype=np.int64)

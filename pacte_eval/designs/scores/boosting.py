@@ -9,6 +9,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.designs.settings import is_whole
 from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor
 
@@ -93,6 +94,7 @@ class Boosting:
             If there is no covariate, there are under two folds or more than persons, the persons
             outside a fold are all of one arm, or a factor has more than 255 levels.
         """
+        self._check()
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         values, categorical = _values(comparison.covariates)
@@ -118,13 +120,17 @@ class Boosting:
         index = np.log(scores / (1 - scores))
         return FittedBoosting(scores, index, fold, self.seed, None, {})
 
+    def _check(self) -> None:
+        if not is_whole(self.folds, 2):
+            raise InputError(f"folds={self.folds!r} must be a whole number from 2")
+        if not (is_whole(self.seed, 0) and self.seed < 2**32):
+            raise InputError(f"seed={self.seed!r} must be a whole number from 0 to 4294967295")
+
     def _fold(self, comparison: Comparison) -> np.ndarray:
         """Fold of each unit: persons in the order of their draw are dealt out in turn."""
         person, persons = pd.factorize(comparison.cluster)
-        if not 2 <= self.folds <= len(persons):
-            raise InputError(
-                f"folds={self.folds} must be from 2 to the number of persons in the comparison"
-            )
+        if self.folds > len(persons):
+            raise InputError(f"folds={self.folds} is more than the persons in the comparison")
         rank = np.empty(len(persons), dtype=np.int64)
         rank[np.argsort(_drawn(pd.Index(persons), self.seed))] = np.arange(len(persons))
         return np.asarray(rank[person] % self.folds)
@@ -132,7 +138,7 @@ class Boosting:
 
 def _drawn(names: pd.Index, seed: int) -> np.ndarray:
     """A number drawn from the seed and each name, whatever their order: uint64 array."""
-    return pd.util.hash_array(names.astype(str).to_numpy(dtype=object), hash_key=f"{seed:016d}")
+    return pd.util.hash_array(names.map(str).to_numpy(dtype=object), hash_key=f"{seed:016d}")
 
 
 def _values(covariates: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

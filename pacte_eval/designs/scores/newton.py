@@ -16,6 +16,7 @@ _SUFFICIENT = 1e-4
 _QUADRATIC = 1e-2
 _SHORTEST = 1e-10
 _FLAT = 1e-11
+_LEAST = 1e-30
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +48,7 @@ class NoMinimumError(Exception):
     Attributes
     ----------
     direction : float array, shape (p,)
-        Along which it is nearly flat, or falls.
+        The last step of Newton's method: along it the function is nearly flat, or falls.
     """
 
     def __init__(self, direction: np.ndarray) -> None:
@@ -83,11 +84,12 @@ def minimise(function: Convex, start: np.ndarray, *, flat: float = _FLAT) -> np.
     before = np.inf
     for _ in range(_ITERATIONS):
         curvature, directions = eigh(point.hessian, first.hessian)
-        if curvature[0] < flat:
-            raise NoMinimumError(directions[:, 0])
         along = directions.T @ point.gradient
-        step = -directions @ (along / curvature)
-        decrement = float(along @ (along / curvature))
+        moves = along / np.maximum(curvature, _LEAST)
+        step = -directions @ moves
+        if curvature[0] < flat:
+            raise NoMinimumError(step)
+        decrement = float(along @ moves)
         if decrement <= min(_PRECISION, _QUADRATIC * before):
             return parameters + step
         rounding, length = _ROUNDING * (1 + abs(point.value)), 1.0

@@ -19,6 +19,7 @@ from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor
 
 _SEPARATED = 1e-9
+_UNCLEAR = 1e-3
 
 
 class Link(Protocol):
@@ -53,13 +54,13 @@ class Columns:
     Attributes
     ----------
     covariates : DataFrame, n rows
-    squares : tuple of str
-    interactions : tuple of tuples of str
+    squares : sequence of str
+    interactions : sequence of sequences of str
     """
 
     covariates: pd.DataFrame
-    squares: tuple[str, ...] = ()
-    interactions: tuple[tuple[str, ...], ...] = ()
+    squares: Sequence[str] = ()
+    interactions: Sequence[Sequence[str]] = ()
 
     def terms(self, rows: np.ndarray) -> Terms:
         """The columns of some rows, an array of their positions in ascending order."""
@@ -240,7 +241,7 @@ def _columns(
         covariates = covariates.drop(columns=constant)
     if covariates.shape[1] == 0:
         raise InputError("a score needs at least one covariate: the comparison has none")
-    return Columns(covariates, tuple(squares), tuple(tuple(group) for group in interactions))
+    return Columns(covariates, squares, interactions)
 
 
 def _check_arms(comparison: Comparison, cell: np.ndarray, within: Sequence[str]) -> None:
@@ -278,7 +279,7 @@ def _culprit(
     covariates: pd.DataFrame, terms: Terms, treated: np.ndarray, failure: NoMinimumError
 ) -> str:
     """A sentence naming a covariate that separates the arms alone, else the one that weighs most in
-    the direction that does."""
+    the direction that does, or in which the likelihood was still rising."""
     alone = [
         terms.names.index(name)
         for name in covariates
@@ -303,7 +304,14 @@ def _culprit(
                 f"covariate '{name}' separates the arms: '{terms.names[place]}' does not vary "
                 f"among {label} units; coarsen it or leave it out"
             )
-    return f"covariate '{name}' separates the arms: coarsen it or leave it out"
+    if alone:
+        return f"covariate '{name}' separates the arms: coarsen it or leave it out"
+    index = terms.times(failure.direction)
+    if index[treated].min() < index[~treated].max() - _UNCLEAR * np.ptp(index):
+        return f"the score does not converge: leave out covariate '{name}', or transform it"
+    return (
+        f"covariates separate the arms together, '{name}' most of all: coarsen it or leave it out"
+    )
 
 
 def _apart(values: np.ndarray, treated: np.ndarray) -> bool:

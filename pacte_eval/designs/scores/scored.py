@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -130,10 +130,14 @@ def read_score(score: Score, support: Support | None, comparison: Comparison) ->
     index = values if model is None else np.array(model.index)
     kept = np.ones(len(comparison), dtype=bool)
     if support is not None:
+        if isinstance(support, type) or not hasattr(support, "keep"):
+            raise InputError(
+                f"support={_word(support)} is no rule: give MinMax(), Crump(0.1) or Quantile(0.01)"
+            )
         kept = support.keep(values, comparison)
         for arm, label in ((comparison.treated, "treated"), (~comparison.treated, "control")):
             if not kept[arm].any():
-                raise InputError(f"support={support!r} keeps no {label} unit: widen it")
+                raise InputError(f"support={support!r} keeps no {label} unit: choose a wider rule")
     settings: dict[str, object] = {"score": "given" if model is None else model.name}
     if model is not None and model.dropped:
         settings["dropped"] = "; ".join(f"{name} ({why})" for name, why in model.dropped.items())
@@ -151,21 +155,33 @@ def _model(score: Score, comparison: Comparison) -> FittedScore | None:
         return _NAMED[score].fit(comparison)
     if isinstance(score, (np.ndarray, pd.Series, list)):
         return None
-    if not hasattr(score, "fit"):
+    if isinstance(score, type) or not hasattr(score, "fit"):
         raise InputError(
-            f"score={score!r} is no score: give a name, Logit(), Probit(), Boosting() or an array"
+            f"score={_word(score)} is no score: give a name, Logit(), Probit(), Boosting() or an "
+            "array"
         )
     return score.fit(comparison)
 
 
-def _given(score: object, comparison: Comparison) -> np.ndarray:
+def _word(setting: object) -> str:
+    """A setting, or its type where it may hold data."""
+    if isinstance(setting, (type, str)):
+        return getattr(setting, "__name__", repr(setting))
+    return type(setting).__name__
+
+
+def _given(score: Any, comparison: Comparison) -> np.ndarray:
+    shape = np.shape(score)
+    if shape != (len(comparison),):
+        raise InputError(f"score has shape {shape}: it needs {len(comparison)} values")
     if isinstance(score, pd.Series) and score.index.sort_values().equals(
         comparison.unit.sort_values()
     ):
         score = score.reindex(comparison.unit)
-    values = np.asarray(score, dtype=np.float64)
-    if values.shape != (len(comparison),):
-        raise InputError(f"score has shape {values.shape}: it needs {len(comparison)} values")
+    try:
+        values = pd.Series(score).to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        raise InputError("score must hold numbers") from None
     wrong = int(np.count_nonzero(~np.isfinite(values)))
     if wrong:
         raise InputError(f"score has {counted(wrong, 'value')} missing or infinite")

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.designs.settings import is_number
 from pacte_eval.frames import Comparison
+
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Quantile:
 
     @property
     def reason(self) -> str:
-        return f"hors des quantiles {self.q:g} et {1 - self.q:g} du score de l'autre groupe"
+        low, high = _in_french(self.q), _in_french(1 - self.q)
+        return f"hors des quantiles {low} et {high} du score de l'autre groupe"
 
     def keep(self, score: np.ndarray, comparison: Comparison) -> np.ndarray:
         """Which units are kept: bool array, shape (n,).
@@ -65,7 +69,7 @@ class Quantile:
         InputError
             If q is not from 0 to under a half.
         """
-        if not 0 <= self.q < 0.5:
+        if not (is_number(self.q) and 0 <= self.q < 0.5):
             raise InputError(f"q={self.q} must be from 0 to under 0.5")
         kept = np.empty(len(score), dtype=bool)
         for arm in (comparison.treated, ~comparison.treated):
@@ -79,11 +83,16 @@ class Quantile:
         return f"quantiles {self.q:g} and {1 - self.q:g} of the scores of the other arm"
 
 
+def _in_french(number: float) -> str:
+    return f"{number:g}".replace(".", ",")
+
+
 def _lowest(values: np.ndarray, weights: np.ndarray, share: float) -> float:
     """The smallest value with at least a share of the weights at or under it."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(reached, share * reached[-1])]])
+    enough = share * reached[-1] * (1 - _ROUNDING)
+    return float(values[order[np.searchsorted(reached, enough)]])
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ class Crump:
 
     @property
     def reason(self) -> str:
-        cut = "α optimal" if self.alpha is None else f"α = {self.alpha:g}"
+        cut = "α optimal" if self.alpha is None else f"α = {_in_french(self.alpha)}"
         return f"score trop proche de 0 ou de 1 (Crump, {cut})"
 
     def keep(self, score: np.ndarray, comparison: Comparison) -> np.ndarray:
@@ -127,7 +136,7 @@ class Crump:
             )
         if self.alpha is None:
             alpha = optimal_cutoff(score, comparison.weights)
-        elif 0 <= self.alpha < 0.5:
+        elif is_number(self.alpha) and 0 <= self.alpha < 0.5:
             alpha = self.alpha
         else:
             raise InputError(f"alpha={self.alpha} must be from 0 to under 0.5, or None")

@@ -275,11 +275,17 @@ def model_terms(
         If a square or an interaction names no covariate, or a square names a factor.
     """
     known = {str(name): _Covariate.of(covariates[name]) for name in covariates.columns}
+    if isinstance(squares, str):
+        raise InputError(f"squares='{squares}' must be a list of names: ['{squares}']")
     for name in squares:
         _check_known(name, known, "square")
         if known[name].codes is not None:
             raise InputError(f"square of '{name}': a factor has no square")
     for group in interactions:
+        if isinstance(group, str):
+            raise InputError(
+                f"interaction '{group}' must be a list of names: interactions=[['{group}', …]]"
+            )
         if len(group) < 2:
             raise InputError(f"interaction {tuple(group)} needs at least two covariates")
         for name in group:

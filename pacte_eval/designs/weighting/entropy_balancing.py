@@ -12,7 +12,7 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.designs.cells import exact_cells, named_column
-from pacte_eval.designs.design import NO_CONTROL, WEIGHTED, Design, support_table
+from pacte_eval.designs.design import NO_CONTROL, NO_TREATED, WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.terms import Terms
 from pacte_eval.designs.weighting.calibration import (
     CalibratedWeights,
@@ -25,7 +25,6 @@ from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor
 
 Target = Literal["ATT", "ATE"]
-NO_TREATED = "aucun traité dans la cellule exacte"
 NO_EQUAL = "valeur qu'aucune unité du bras visé ne prend"
 
 

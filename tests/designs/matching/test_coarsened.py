@@ -82,6 +82,11 @@ def test_constants_and_spikes_have_a_bin(rule: Any) -> None:
     assert design.weights.tolist() == pytest.approx([1] * 12)
 
 
+def test_an_outlier_makes_no_endless_list_of_bins() -> None:
+    comparison = numbers(t=[1, 0] * 50, x=[*np.linspace(0, 1, 98), 1.0, 1e15])
+    assert CoarsenedExact("fd").fit(comparison).settings["bins"] == "x 1000000"
+
+
 def test_bins_follow_scale_but_not_units() -> None:
     random = np.random.default_rng(1)
     t, x, z = random.random(200) < 0.4, random.normal(size=200), random.exponential(size=200)
@@ -98,7 +103,9 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"cutpoints": {"age": []}}, "'age' must be a rule"),
     ({"cutpoints": {"age": [np.nan, 3]}}, "'age' must be a rule"),
     ({"cutpoints": {"age": 2.5}}, "'age' must be a rule"),
+    ({"cutpoints": {"age": ["old"]}}, "'age' must be a rule"),
     ({"cutpoints": 0}, "cutpoints=0"),
+    ({"cutpoints": 10**9}, "number of bins from 1 to 1000000"),
     ({"cutpoints": [20, 30]}, "mapping by covariate"),
     ({"cutpoints": {"age": 3}, "exact": ["age"]}, "'age' are meaningless with 'age' in exact="),
     ({"exact": ["agee"]}, "did you mean 'age'"),

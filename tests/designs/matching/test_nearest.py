@@ -19,6 +19,8 @@ from pacte_eval.designs.matching.sets import MatchedSets
 from pacte_eval.frames import Comparison
 
 MISSPELT: Any = "averag"
+WORD: Any = "0.2"
+TWO: Any = 2.0
 REFERENCE = pd.read_csv(Path(__file__).parents[2] / "reference" / "matching.csv")
 FOUR = ["age", "educ", "re74", "re75"]
 SPECIFICATIONS: dict[str, dict[str, Any]] = {
@@ -306,8 +308,8 @@ def test_the_average_effect_keeps_who_has_a_neighbour_in_the_other_arm() -> None
         "a": "apparié",
         "b": "aucun témoin à distance du caliper",
         "c": "apparié",
-        "d": "aucune unité traitée dans la cellule exacte",
-        "e": "aucune unité traitée à distance du caliper",
+        "d": "aucun traité dans la cellule exacte",
+        "e": "aucun traité à distance du caliper",
     }
     assert design.supported_share == pytest.approx(2 / 5)
     pairs = design.pairs()
@@ -409,11 +411,15 @@ def test_caliper_is_measured_over_all_units_before_cells() -> None:
         (NearestNeighbour(ties=MISSPELT), "did you mean 'average'"),
         (NearestNeighbour("probt"), "score='probt' is unknown: did you mean 'probit'"),
         (NearestNeighbour(neighbours=0), "neighbours=0"),
+        (NearestNeighbour(neighbours=TWO, replace=False), "neighbours=2.0 must be a whole"),
         (NearestNeighbour(caliper=-1), "caliper=-1"),
+        (NearestNeighbour(caliper=WORD), "caliper='0.2' must be a positive number"),
         (NearestNeighbour(tie_tolerance=-1), "tie_tolerance=-1"),
         (NearestNeighbour(ties="first", tie_tolerance=0.1), "tie_tolerance=0.1.*ties='first'"),
         (NearestNeighbour(seed=1), "seed=1.*ties='average'"),
+        (NearestNeighbour(seed=1, replace=False), "seed=1.*ties='sorted' and order='largest'"),
         (NearestNeighbour(ties="seeded"), "needs a seed"),
+        (NearestNeighbour(ties="seeded", seed=TWO), "seed=2.0 must be a whole number"),
         (NearestNeighbour(distance=MISSPELT), "distance='averag' is unknown"),
         (NearestNeighbour(estimand=MISSPELT), "estimand='averag' is unknown: known: ATC, ATE, ATT"),
         (NearestNeighbour(mahalanobis_on=["x"]), r"mahalanobis_on=\['x'\].*distance='score'"),
@@ -445,6 +451,13 @@ def test_one_treated_unit_and_one_control() -> None:
     comparison = Comparison.from_frame(frame, treated="t", covariates=["x"])
     design = NearestNeighbour(frame["x"].to_numpy(), neighbours=3).fit(comparison)
     assert design.weights.tolist() == [1, 1]
+
+
+def test_scores_too_small_for_twelve_digits_are_equal() -> None:
+    score = np.array([1e-310, 2e-310, 0.5, 0.0])
+    frame = pd.DataFrame({"t": [1, 0, 0, 0], "x": score})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"])
+    assert NearestNeighbour(score).fit(comparison).weights.tolist() == [1, 0.5, 0, 0.5]
 
 
 def test_many_ties_do_not_cost_a_dense_matrix() -> None:

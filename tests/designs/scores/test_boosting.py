@@ -63,6 +63,13 @@ def test_the_seed_draws_the_folds() -> None:
     assert (folds[0] != folds[2]).mean() == pytest.approx(0.5, abs=0.1)
 
 
+def test_units_may_have_several_keys() -> None:
+    frame = draw(200)
+    keys = frame.set_index([frame["person"], frame["unit"]], drop=False).rename_axis(["a", "b"])
+    comparison = Comparison.from_frame(keys, treated="t", covariates=["x"])
+    assert Boosting(folds=2).fit(comparison).scores.shape == (200,)
+
+
 def test_it_finds_what_a_logit_misses() -> None:
     frame = draw(2_400)
     comparison = compare(frame)
@@ -109,8 +116,10 @@ def test_in_a_design() -> None:
 @pytest.mark.parametrize(
     ("boosting", "frame", "message"),
     [
-        (Boosting(folds=1), draw(), "folds=1 must be from 2"),
-        (Boosting(folds=201), draw(), "folds=201 must be from 2"),
+        (Boosting(folds=1), draw(), "folds=1 must be a whole number from 2"),
+        (Boosting(folds=201), draw(), "folds=201 is more than the persons"),
+        (Boosting(seed=-1), draw(), "seed=-1 must be a whole number from 0"),
+        (Boosting(seed=10**17), draw(), "seed=10{17} must be a whole number from 0"),
         (Boosting(folds=2), draw(600, 300), r"'level' has \d+ levels and boosting takes 255"),
         (
             Boosting(folds=3),

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs import Logit
+from pacte_eval.designs import Logit, Probit
+from pacte_eval.designs.scores import newton
 from pacte_eval.frames import Comparison
 
 REFERENCE: Any = pd.read_csv(Path(__file__).parents[2] / "reference" / "logit.csv")
@@ -78,6 +79,22 @@ def test_perfect_separation_names_the_covariate() -> None:
         Logit().fit(compare(frame, "x", "z", "mark"))
 
 
+@pytest.mark.parametrize("model", [Logit(), Probit()])
+@pytest.mark.parametrize("seed", range(6))
+def test_separation_by_two_covariates_names_one_of_them(model: Logit | Probit, seed: int) -> None:
+    frame = draw(400, seed)
+    frame["wide"] = 50 * np.random.default_rng(seed + 100).normal(size=400)
+    frame["t"] = frame["x"] + frame["wide"] / 50 > 0.2
+    with pytest.raises(InputError, match=r"separate the arms together, '(x|wide)' most of all"):
+        model.fit(compare(frame, "z", "level", "x", "wide"))
+
+
+def test_want_of_convergence_is_not_called_separation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newton, "_ITERATIONS", 1)
+    with pytest.raises(InputError, match="does not converge: leave out covariate 'x'"):
+        Logit().fit(compare(draw(), "z", "level", "x"))
+
+
 @pytest.mark.parametrize(("treated", "arm"), [(True, "control"), (False, "treated")])
 def test_a_level_seen_in_one_arm_only_is_named(treated: bool, arm: str) -> None:
     frame = draw()
@@ -93,6 +110,8 @@ def test_a_level_seen_in_one_arm_only_is_named(treated: bool, arm: str) -> None:
         (Logit(squares=["level"]), "a factor has no square"),
         (Logit(interactions=[("x", "leve")]), "did you mean 'level'"),
         (Logit(interactions=[("x",)]), "at least two"),
+        (Logit(squares="xx"), r"must be a list of names: \['xx'\]"),
+        (Logit(interactions=("x", "level")), r"interactions=\[\['x', …\]\]"),
     ],
 )
 def test_wrong_terms_are_named(logit: Logit, message: str) -> None:

@@ -242,6 +242,29 @@ def test_a_score_read_has_its_index(lalonde: Comparison) -> None:
         read_score("probbit", None, lalonde)
 
 
+@pytest.mark.parametrize(
+    ("score", "message"),
+    [
+        (Logit, r"score=Logit is no score: give a name, Logit\(\)"),
+        (pd.DataFrame({"secret": [0.123]}), "score=DataFrame is no score"),
+        (["low"] * 614, "score must hold numbers"),
+        (np.full(614, "low"), "score must hold numbers"),
+        (pd.Series([pd.NA] * 614, dtype="Float64"), "614 values missing"),
+        (np.zeros((614, 1)), r"shape \(614, 1\)"),
+    ],
+)
+def test_a_score_that_is_none_is_said_so(score: Any, message: str, lalonde: Comparison) -> None:
+    with pytest.raises(InputError, match=message):
+        read_score(score, None, lalonde)
+
+
+def test_a_score_with_the_units_for_index_is_put_in_their_order(lalonde: Comparison) -> None:
+    values = pd.Series(np.arange(614) / 614, lalonde.unit)
+    for dtype in ("float32", "Float64", "float64[pyarrow]"):
+        found = read_score(values[::-1].astype(dtype), None, lalonde).values
+        np.testing.assert_allclose(found, values, rtol=1e-6)
+
+
 @pytest.mark.parametrize("model", [Logit(), Probit()])
 def test_three_rows_and_one_treated(model: Logit | Probit) -> None:
     frame = pd.DataFrame({"x": [0.0, 1.0, 2.0], "t": [0, 1, 0]})

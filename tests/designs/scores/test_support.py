@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,7 @@ from pacte_eval.designs.scores.scored import Support, read_score
 from pacte_eval.designs.scores.support import Crump, MinMax, Quantile
 from pacte_eval.frames import Comparison
 
+NOTHING: Any = None
 SCORES = arrays(np.float64, 12, elements=st.floats(0.01, 0.99))
 
 
@@ -30,6 +33,15 @@ def test_min_max_is_the_overlap_of_ranges() -> None:
     comparison = arms(np.array([1, 1, 1, 0, 0, 0], dtype=bool))
     score = np.array([0.2, 0.5, 0.9, 0.1, 0.2, 0.6])
     assert MinMax().keep(score, comparison).tolist() == [True, True, False, False, True, True]
+
+
+def test_a_quantile_is_reached_beyond_rounding() -> None:
+    """Seven of a hundred controls are the share 0.07, though 0.07 * 100 is over 7."""
+    treated = np.repeat([True, False], 100)
+    score = np.concatenate([np.arange(100), np.arange(100)]) / 100
+    kept = Quantile(0.07).keep(score, arms(treated))
+    assert score[kept].min() == 0.06
+    assert score[kept].max() == 0.93
 
 
 @given(SCORES)
@@ -103,10 +115,14 @@ def test_the_optimal_cut_keeps_all_where_overlap_is_good() -> None:
         (Crump(0.5), np.full(12, 0.5), "alpha=0.5 must be"),
         (Quantile(0.5), np.full(12, 0.5), "q=0.5 must be"),
         (Quantile(-0.1), np.full(12, 0.5), "q=-0.1 must be"),
+        (Quantile(NOTHING), np.full(12, 0.5), "q=None must be"),
+        (MinMax, np.full(12, 0.5), r"support=MinMax is no rule: give MinMax\(\)"),
+        ("minmax", np.full(12, 0.5), "support='minmax' is no rule"),
+        (MinMax(), np.where(HALF.treated, 0.5, 0.1), r"MinMax\(\) keeps no .*: choose a wider"),
         (Crump(0.3), np.where(HALF.treated, 0.5, 0.1), r"Crump\(alpha=0.3\) keeps no control unit"),
     ],
 )
-def test_mistakes(support: Support, score: np.ndarray, message: str) -> None:
+def test_mistakes(support: Any, score: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
         read_score(score, support, HALF)
 
@@ -115,8 +131,8 @@ def test_mistakes(support: Support, score: np.ndarray, message: str) -> None:
     ("support", "words", "reason"),
     [
         (MinMax(), "min–max", "hors du support commun (min–max)"),
-        (Quantile(0.05), "quantiles 0.05 and 0.95", "0.05 et 0.95"),
-        (Crump(), "scores from 0.1 to 0.9", "α = 0.1"),
+        (Quantile(0.05), "quantiles 0.05 and 0.95", "0,05 et 0,95"),
+        (Crump(), "scores from 0.1 to 0.9", "α = 0,1"),
         (Crump(None), "α optimal", "α optimal"),
     ],
 )
