@@ -28,6 +28,7 @@ Kind = Literal["neighbours", "pairs", "sets", "kernel", "weights"]
 KEPT = "apparié"
 WEIGHTED = "pondéré"
 UNUSED = "témoin non utilisé"
+UNUSED_TREATED = "traité non utilisé"
 NO_CONTROL = "aucun témoin dans la cellule exacte"
 NO_TREATED = "aucun traité dans la cellule exacte"
 TOO_FAR = "aucun témoin à distance du caliper"
@@ -361,7 +362,8 @@ def support_table(
     comparison : Comparison
     kept : bool array, shape (n,)
     reasons : sequence of (bool array of shape (n,), str)
-        The first that holds is the reason of a unit not kept; `UNUSED` where none does.
+        The first that holds is the reason of a unit not kept; `UNUSED_TREATED` or `UNUSED` where
+        none does.
     word : str
         Reason of those kept.
 
@@ -370,6 +372,7 @@ def support_table(
     DataFrame
         ``unit``, ``treated``, ``kept``, ``reason``.
     """
+    reasons = [*reasons, (comparison.treated, UNUSED_TREATED)]
     texts = list(dict.fromkeys([word, UNUSED, *(text for _, text in reasons)]))
     code = np.full(len(kept), texts.index(UNUSED), dtype=np.int8)
     for mask, text in reversed(reasons):

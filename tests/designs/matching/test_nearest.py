@@ -317,6 +317,13 @@ def test_the_average_effect_keeps_who_has_a_neighbour_in_the_other_arm() -> None
     assert pairs["control"].tolist() == ["c", "c"]
 
 
+def test_the_treated_that_no_control_is_matched_with_are_not_called_controls() -> None:
+    frame = pd.DataFrame({"unit": list("abcd"), "t": [1, 1, 0, 0], "x": [0.0, 9.0, 0.0, 0.0]})
+    comparison = compare(frame, covariates=["x"], strata=[], cluster=None)
+    design = NearestNeighbour(frame["x"].to_numpy(), estimand="ATC").fit(comparison)
+    assert trained(design)["reason"].tolist() == ["apparié", "traité non utilisé"]
+
+
 def test_the_linear_score_is_the_index_of_the_model() -> None:
     frame = sample(5, 80)
     comparison = compare(frame)
