@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from pacte_eval.designs.matching.multivariate import Neighbourhoods, Pool
+from pacte_eval.designs.matching.multivariate import Neighbourhoods
+from pacte_eval.designs.matching.pool import Pool
 
 
 def groups(

@@ -11,20 +11,18 @@ from numba import njit
 from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError, nearest
-from pacte_eval.designs.matching.closest_pairs import served_closest_first
+from pacte_eval.designs.matching.closest_first import served_closest_first
 from pacte_eval.designs.matching.equal_targets import groups, own_members
 from pacte_eval.designs.matching.line import significant
 from pacte_eval.designs.matching.multivariate import (
-    NOBODY,
     Neighbourhoods,
-    Pool,
     Precedence,
-    Seekers,
     chosen,
     in_threads,
     neighbourhoods,
     served_in_order,
 )
+from pacte_eval.designs.matching.pool import NOBODY, Pool, Seekers
 from pacte_eval.designs.matching.sets import MatchedSets
 from pacte_eval.designs.matching.whitening import whitened
 from pacte_eval.designs.settings import check_choice

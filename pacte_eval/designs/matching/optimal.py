@@ -12,8 +12,8 @@ import numpy as np
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import Design, Estimand
-from pacte_eval.designs.matching.full import closest_stars
-from pacte_eval.designs.matching.line_assignment import closest_pairs, parted
+from pacte_eval.designs.matching.full_matching import full_match_links
+from pacte_eval.designs.matching.optimal_pairs import optimal_pairs, parted
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.matching.subclasses import check_estimand, subclass_design
 from pacte_eval.designs.scores.scored import Score, Support, read_score
@@ -73,10 +73,10 @@ class OptimalMatching:
         targets = np.flatnonzero(comparison.treated & scored.kept)
         sources = np.flatnonzero(~comparison.treated & scored.kept)
         if self.kind == "pairs":
-            left, right = closest_pairs(space.score, cell, targets, sources)
+            left, right = optimal_pairs(space.score, cell, targets, sources)
             left, right = parted(left, right, cell, space.person)
         else:
-            left, right = closest_stars(space.score, cell, targets, sources)
+            left, right = full_match_links(space.score, cell, targets, sources)
         served = np.isin(cell, cell[sources])
         return subclass_design(
             comparison,

@@ -17,12 +17,12 @@ from heapq import heappop, heappush
 import numpy as np
 from numba import njit
 
-from pacte_eval.designs.matching.line_assignment import MergedArms
+from pacte_eval.designs.matching.optimal_pairs import MergedArms
 
 _FAR = 2**62
 
 
-def closest_stars(
+def full_match_links(
     score: np.ndarray, cell: np.ndarray, targets: np.ndarray, sources: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Links of targets and sources that leave nobody out and whose distances have the least sum.

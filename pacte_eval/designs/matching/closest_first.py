@@ -8,13 +8,8 @@ import numpy as np
 from numba import njit
 
 from pacte_eval.designs.matching.line import SLACK
-from pacte_eval.designs.matching.multivariate import (
-    NOBODY,
-    Pool,
-    Precedence,
-    Seekers,
-    neighbourhoods,
-)
+from pacte_eval.designs.matching.multivariate import Precedence, neighbourhoods
+from pacte_eval.designs.matching.pool import NOBODY, Pool, Seekers
 
 _LIST = 16
 

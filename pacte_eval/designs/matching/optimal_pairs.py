@@ -21,7 +21,7 @@ from numba import njit
 from pacte_eval.designs.matching.line import order_of
 
 
-def closest_pairs(
+def optimal_pairs(
     score: np.ndarray, cell: np.ndarray, targets: np.ndarray, sources: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs whose distances on the score have the least sum.
