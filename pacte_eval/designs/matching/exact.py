@@ -27,8 +27,9 @@ class ExactMatching:
 
     Notes
     -----
-    Controls of a treated unit weigh in proportion to their sampling weights. Units of one person
-    (`Comparison.cluster`) are never matched with each other.
+    Each cell is a subclass (Cochran 1968, *Biometrics* 24, 295–313). Controls of a treated unit
+    weigh in proportion to their sampling weights. Units of one person (`Comparison.cluster`) are
+    never matched with each other.
     """
 
     on: Sequence[str] = ()

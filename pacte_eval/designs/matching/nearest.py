@@ -62,9 +62,9 @@ class NearestNeighbour:
     order : ``"largest"``, ``"smallest"``, ``"closest"``, ``"seeded"`` or ``"data"``, optional
         Without replacement, who is served first: the largest score (the default where there is a
         score), the smallest, the closest remaining pair, a draw from the seed and the unit's
-        identifier, or the order of the data (the default without a score). Equal scores are served
-        in the order of the data. With several neighbours, each round gives one more to every
-        target.
+        identifier, or the order of the data (the default without a score). Equal scores, and
+        equally close pairs, are served in the order of the data. With several neighbours, each
+        round gives one more to every target.
     exact : sequence of str
         Strata, covariates or cells within which matching is exact.
     ties : ``"average"``, ``"first"``, ``"sorted"`` or ``"seeded"``, optional
@@ -84,10 +84,12 @@ class NearestNeighbour:
 
     Notes
     -----
-    Units of one person (`Comparison.cluster`) are never matched with each other. A target with
-    fewer units than `neighbours` in its cell and caliper keeps those it has, in equal shares; with
-    none it is trimmed, and stays in ``design.support`` with the reason. A distance on covariates
-    fits the default score only if the caliper, the support or the order asks for it.
+    Matching with replacement, all ties kept in equal shares, is that of Abadie and Imbens (2006,
+    *Econometrica* 74, 235–267). Units of one person (`Comparison.cluster`) are never matched with
+    each other. A target with fewer units than `neighbours` in its cell and caliper keeps those it
+    has, in equal shares; with none it is trimmed, and stays in ``design.support`` with the reason.
+    A distance on covariates fits the default score only if the caliper, the support or the order
+    asks for it.
 
     Without replacement, matching is greedy: it gives each target the best of what is left, and not
     the least total distance (`OptimalMatching`). The rules are those of MatchIt 4.7 (Ho, Imai, King

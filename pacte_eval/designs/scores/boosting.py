@@ -78,8 +78,11 @@ class Boosting:
 
     Notes
     -----
-    A person's fold is drawn from the seed and their identifier. Neither folds nor trees depend on
-    the order of the rows. One thread grows the trees: two, on a busy machine, wait for each other.
+    Boosted propensity scores are those of McCaffrey, Ridgeway and Morral (2004, *Psychological
+    Methods* 9, 403–425); cross-fitting, of Chernozhukov et al. (2018, *Econometrics Journal* 21,
+    C1–C68). A person's fold is drawn from the seed and their identifier. Neither folds nor trees
+    depend on the order of the rows. One thread grows the trees: two, on a busy machine, wait for
+    each other.
     """
 
     folds: int = 5

@@ -50,6 +50,13 @@ class Logit:
         Products added; a name may be repeated: ``("age", "age", "age")`` is a cube.
     within : sequence of str
         Strata, covariates or cells in whose crossings the score is fitted apart.
+
+    Notes
+    -----
+    Rosenbaum and Rubin (1983, *Biometrika* 70, 41–55): units of one propensity score are
+    comparable on all covariates it is fitted on. Squares and interactions are those by which
+    Dehejia and Wahba (1999, *JASA* 94, 1053–1062) balance theirs. Columns that are constant, or
+    that earlier ones determine, are left out and reported.
     """
 
     squares: Sequence[str] = ()

@@ -54,7 +54,8 @@ class Probit:
 
     Notes
     -----
-    The second derivative of the likelihood is the observed one, in Newton's method and in
+    The propensity score is that of Rosenbaum and Rubin (1983, *Biometrika* 70, 41–55). The second
+    derivative of the likelihood is the observed one, in Newton's method and in
     `FittedRegression.influence`.
     """
 
