@@ -47,18 +47,18 @@ def full_att_bounds(
     comparison = design.comparison
     treated = comparison.unit[comparison.treated]
     values = outcomes.aligned(treated)
-    if np.nanmin(values) < low or np.nanmax(values) > high:
+    if (values < low).any() or (values > high).any():
         raise InputError(f"outcome '{outcomes.name}' has values outside [{low}, {high}]")
     lost = design.weights[comparison.treated] == 0
     weights = comparison.weights[comparison.treated]
     observed = np.isfinite(values)
     weighted = np.where(observed, values, 0.0) * weights[:, None]
     mass = observed * weights[:, None]
-    share = mass[lost].sum(axis=0) / mass.sum(axis=0)
     with np.errstate(invalid="ignore"):
+        share = mass[lost].sum(axis=0) / mass.sum(axis=0)
         lost_mean = weighted[lost].sum(axis=0) / mass[lost].sum(axis=0)
     table = estimate(design, outcomes).table
-    supported = (1 - share) * table["estimate"].to_numpy()
+    supported = np.where(share < 1, (1 - share) * table["estimate"].to_numpy(), 0.0)
     missed = np.where(share > 0, share * np.nan_to_num(lost_mean), 0.0)
     return pd.DataFrame(
         {

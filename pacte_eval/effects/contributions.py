@@ -62,15 +62,20 @@ class SummedContributions:
         """Estimates and contributions of some columns."""
         return self._operator(self.values(columns))
 
-    def by_cluster(self, contributions: np.ndarray) -> np.ndarray:
-        """Contributions (n, columns) summed to (clusters, columns)."""
-        return contributions if self._sum is None else np.asarray(self._sum @ contributions)
+    def by_cluster(self, block: Block) -> np.ndarray:
+        """Contributions summed to (clusters, columns); NaN where units are too few for an error."""
+        given = block.contributions
+        summed = given if self._sum is None else np.asarray(self._sum @ given)
+        summed[:, ~block.varies] = np.nan
+        return summed
 
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
         """Summed contributions of some columns: (clusters, columns)."""
-        width = self.width
-        parts = [
-            self.by_cluster(self.block(columns[start : start + width]).contributions)
-            for start in range(0, len(columns), width)
-        ]
-        return np.concatenate(parts, axis=1)
+        summed = np.empty((0, 0))
+        for start in range(0, len(columns), self.width):
+            part = columns[start : start + self.width]
+            given = self.by_cluster(self.block(part))
+            if start == 0:
+                summed = np.empty((len(given), len(columns)))
+            summed[:, start : start + len(part)] = given
+        return summed

@@ -89,7 +89,7 @@ class Effects:
             ``month``, ``estimate``, ``band_low``, ``band_high``, ``critical``; missing where the
             standard error is.
         """
-        _check_level(level)
+        check_level(level)
         error = self.table["se"].to_numpy()
         varying = np.isfinite(error) & (error > 0)
         critical = np.nan
@@ -201,6 +201,7 @@ def interval(estimate: float, error: float, level: float) -> dict[str, float]:
     return {"ci_low": estimate - half, "ci_high": estimate + half, "p": float(p)}
 
 
-def _check_level(level: float) -> None:
+def check_level(level: float) -> None:
+    """Refuse a level that is no probability, as 95."""
     if not 0 < level < 1:
         raise InputError(f"level={level} must lie between 0 and 1, as 0.95")

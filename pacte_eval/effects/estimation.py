@@ -13,7 +13,7 @@ from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
 from pacte_eval.effects.block import Block, Operator
 from pacte_eval.effects.contributions import SummedContributions
-from pacte_eval.effects.effects import Effects, interval
+from pacte_eval.effects.effects import Effects, check_level, interval
 from pacte_eval.effects.inputs import Clusters, read_clusters, read_outcome, read_window
 from pacte_eval.effects.matched import MatchedOperator, homoscedastic_variance
 from pacte_eval.effects.regression import Regression
@@ -52,8 +52,8 @@ def estimate(
     ----------
     design : Design
     outcomes : Outcomes, or Series, DataFrame or array of exactly n rows
-        A Series or DataFrame indexed by the units is put in their order; anything else is taken
-        in the order of the comparison.
+        A Series or DataFrame indexed by the units is put in their order; an array, or a default
+        index, is in the order of the comparison; an index that names some units only is refused.
     contrast : ``"level"`` or ``"difference"``
         ``"difference"`` subtracts from each unit its own mean over the reference window. A unit
         not observed throughout the window is then censored at every period.
@@ -66,11 +66,11 @@ def estimate(
         Neighbours with replacement: ``"abadie-imbens"``: Abadie and Imbens (2006), conditional
         variance from the nearest units of the same arm; with clusters, as ``"linearised"``.
         ``"abadie-imbens-2016"``: linearised contributions plus the term for an estimated score
-        (Abadie and Imbens 2016), which may raise or lower the error; proved by simulation and
-        independent derivation only. ``"abadie-imbens-homoscedastic"``: one common conditional
-        variance from the matched pairs, as R's Matching prints by default, or
-        ``"abadie-imbens-homoscedastic-sample"`` with covariates held fixed, as with its
-        ``sample=TRUE``; no covariance follows from either.
+        (Abadie and Imbens 2016), which may raise or lower the error that takes the score as known,
+        as the others do; proved by simulation and independent derivation only.
+        ``"abadie-imbens-homoscedastic"``: one common conditional variance from the matched pairs,
+        as R's Matching prints by default, or ``"abadie-imbens-homoscedastic-sample"`` with
+        covariates held fixed, as with its ``sample=TRUE``; no covariance follows from either.
 
         Neighbours and kernels: ``"linearised"``: linearised contributions summed by cluster;
         ``"otsu-rai"``: the same multiplied at random, intervals from the quantiles.
@@ -88,8 +88,8 @@ def estimate(
     cluster : str or array of shape (n,), optional
         Who is independent of whom: ``"person"``, the persons of the comparison; ``"unit"`` for
         independent units; ``"set"``, the pair or set; the name of a stratum, covariate or cell;
-        or an array. By default persons; but sets for pairs and sets (subclasses apart) whose
-        persons come once, with HC1 or HC0.
+        or an array or Series, as outcomes. By default persons; but sets for pairs and sets
+        (subclasses apart) whose persons come once, with HC1 or HC0.
     adjust : ``"none"``, ``"regression"`` or ``"augmented"``, optional
         ``"regression"``: linear regression on all covariates by the weights of the design, in the
         arm that is compared with the targets (in both for ATE): the bias adjustment of Abadie and
@@ -117,8 +117,7 @@ def estimate(
     share. Where an arm has too few units the standard error is missing. Errors of pairs and sets,
     and with a caliper, are conditional on the design.
     """
-    if not 0 < level < 1:
-        raise InputError(f"level={level} must lie between 0 and 1, as 0.95")
+    check_level(level)
     comparison = design.comparison
     adjust = read_adjustment(adjust, design)
     se = read_error(se, design, adjust)
@@ -154,10 +153,11 @@ def estimate(
             variance = homoscedastic_variance(
                 design, summed.values(columns), regression, sample=se.endswith("sample")
             )
+            variance[~block.varies] = np.nan
         else:
-            contributions = summed.by_cluster(block.contributions)
+            contributions = summed.by_cluster(block)
             variance = np.sum(contributions**2, axis=0)
-        error = np.sqrt(np.where(block.varies, variance, np.nan))
+        error = np.sqrt(variance)
         wild = None
         if se == "otsu-rai":
             wild = WildBootstrap.of(contributions)
@@ -257,9 +257,13 @@ _COLUMNS = [
 def _contrast_label(labels: tuple[Period, ...], window: list[int] | None) -> str:
     if window is None:
         return "niveau"
-    first, last = labels[window[0]], labels[window[-1]]
-    span = str(first) if first == last else f"{first} à {last}"
-    return f"différence, référence {span}".replace("-", "−")
+    names = [
+        str(label).replace("-", "−") if isinstance(label, int) else label
+        for label in (labels[place] for place in window)
+    ]
+    together = window == list(range(window[0], window[-1] + 1))
+    span = f"{names[0]} à {names[-1]}" if together and len(names) > 1 else ", ".join(names)
+    return f"différence, référence {span}"
 
 
 _TARGET = {"ATT": "traités", "ATC": "témoins", "ATE": "unités"}
@@ -271,5 +275,5 @@ def _population(design: Design) -> str:
     whom = _TARGET[design.estimand]
     if bool((design.weights[design.target_arm] != 0).all()):
         return f"ensemble des {whom}"
-    share = f"{100 * design.supported_share:.1f}".replace(".", ",")
-    return f"{share}\u202f% des {whom}, comparables"
+    percent = min(max(100 * design.supported_share, 0.1), 99.9)
+    return f"{percent:.1f}\u202f% des {whom}, comparables".replace(".", ",")

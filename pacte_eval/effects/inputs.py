@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
 from pacte_eval.designs.matching.subclasses import set_codes
 from pacte_eval.frames import Comparison, Outcomes
+
+Labelled = TypeVar("Labelled", bound=pd.Series | pd.DataFrame)
 
 
 def read_outcome(
@@ -28,15 +31,12 @@ def read_outcome(
         raise InputError(f"outcomes have {len(outcomes)} rows for {len(comparison)} units")
     name = "outcome"
     if isinstance(outcomes, (pd.Series, pd.DataFrame)):
-        if outcomes.index.is_unique and outcomes.index.isin(comparison.unit).all():
-            outcomes = outcomes.reindex(comparison.unit)
+        outcomes = _by_unit(outcomes, comparison.unit, "outcomes")
         if isinstance(outcomes, pd.Series):
             name = name if outcomes.name is None else str(outcomes.name)
         elif periods is None:
             periods = tuple(outcomes.columns)
-        values: np.ndarray = outcomes.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        values = np.asarray(outcomes, dtype=np.float64)
+    values = _numbers(outcomes)
     if values.ndim == 1:
         values = values[:, np.newaxis]
         periods = (0,) if periods is None else periods
@@ -44,6 +44,36 @@ def read_outcome(
         raise InputError(f"outcomes have {values.shape[1]} columns: name them with periods=")
     made = Outcomes(name, values, tuple(periods), comparison.unit)
     return name, made.values, tuple(made.periods)
+
+
+def _by_unit(values: Labelled, unit: pd.Index, what: str) -> Labelled:
+    """In the order of the units where the index names them, as given where it names none.
+
+    A default index (0, 1, 2…) that does not name all of them is as none.
+    """
+    index = values.index
+    named = index.isin(unit)
+    if named.all() and index.is_unique:
+        return values.reindex(unit)  # type: ignore[return-value]
+    if named.any() and not index.equals(pd.RangeIndex(len(index))):
+        raise InputError(
+            f"the index of {what} names some units only, or one twice: index by unit, or give an "
+            "array in the order of the comparison"
+        )
+    return values
+
+
+def _numbers(outcomes: pd.DataFrame | pd.Series | np.ndarray) -> np.ndarray:
+    """Outcomes as floats, in single precision where they come so."""
+    try:
+        if not isinstance(outcomes, (pd.Series, pd.DataFrame)):
+            values = np.asarray(outcomes)
+            return values if values.dtype == np.float32 else values.astype(np.float64, copy=False)
+        single = bool(np.all(outcomes.dtypes == np.float32))
+        dtype = np.float32 if single else np.float64
+        return outcomes.to_numpy(dtype=dtype, na_value=np.nan)
+    except (TypeError, ValueError):
+        raise InputError("outcomes must hold numbers: code text as numbers first") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,10 +152,11 @@ def _members(
             hint = nearest(cluster, [*known, "person", "unit", "set"])
             raise InputError(f"cluster '{cluster}' is no stratum, covariate or cell: {hint}")
         return known[cluster][cluster].to_numpy(), cluster
-    member = np.asarray(cluster)
-    if len(member) != len(comparison):
-        raise InputError(f"cluster has {len(member)} values for {len(comparison)} units")
-    return member, "groupe"
+    if len(cluster) != len(comparison):
+        raise InputError(f"cluster has {len(cluster)} values for {len(comparison)} units")
+    if isinstance(cluster, pd.Series):
+        cluster = _by_unit(cluster, comparison.unit, "cluster")
+    return np.asarray(cluster), "groupe"
 
 
 def read_window(
@@ -151,4 +182,4 @@ def read_window(
     missing = [period for period in wanted if period not in labels]
     if missing:
         raise InputError(f"reference period {missing[0]!r} is not a period of the outcome")
-    return [labels.index(period) for period in wanted]
+    return sorted({labels.index(period) for period in wanted})

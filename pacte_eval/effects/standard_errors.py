@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, nearest
 from pacte_eval.designs import Design
 from pacte_eval.designs.design import Kind
 from pacte_eval.designs.matching.spaces import ScoreSpace
@@ -33,6 +33,14 @@ ContributionKind = Literal["influence", "linearised", "none"]
 
 _FEW_CLUSTERS = 40
 _SANDWICH: tuple[StandardError, ...] = ("HC1", "HC0", "HC2", "HC3")
+# Matched errors that leave out the estimation of the score.
+_SCORE_KNOWN: tuple[StandardError, ...] = (
+    "abadie-imbens",
+    "abadie-imbens-homoscedastic",
+    "abadie-imbens-homoscedastic-sample",
+    "linearised",
+    "otsu-rai",
+)
 # The default of each kind of design comes first.
 _ALLOWED: dict[Kind, tuple[StandardError, ...]] = {
     "neighbours": (
@@ -201,16 +209,26 @@ def error_label(se: StandardError, design: Design, clusters: Clusters) -> str:
         + ("" if design.weight_model else ", pondérations tenues pour fixes"),
         "influence-function": "fonction d'influence, score et régression tenus pour connus",
     }.get(source, f"{source}, pondérations tenues pour fixes")
+    if (
+        source in _SCORE_KNOWN
+        and design.model is not None
+        and design.model.coefficients is not None
+    ):
+        label += ", score tenu pour connu"
     if se == "wild-cluster":
         label += f", bootstrap sauvage par grappe (Webb), {REPLICATIONS} tirages"
     if clusters.codes is not None:
         label += f", grappes par {clusters.label}"
         if clusters.number < _FEW_CLUSTERS:
-            label += f", peu de grappes ({clusters.number})"
+            secret = clusters.number < SMALLEST_SHOWN and clusters.label in ("personne", "paire")
+            shown = f"moins de {SMALLEST_SHOWN}" if secret else clusters.number
+            label += f", peu de grappes ({shown})"
     if has_caliper(design):
         label += ", conditionnelle au plan (caliper)"
     elif design.kind in ("pairs", "sets"):
         label += ", conditionnelle au plan"
+    elif "support" in design.settings:
+        label += ", support tenu pour fixe"
     if design.model is not None and design.model.coefficients is None:
         label += ", intervalle descriptif (score par boosting)"
     return label

@@ -62,17 +62,18 @@ class WeightedOperator:
         self._clustered = clustered
         self._regression = regression
 
+    @np.errstate(invalid="ignore", divide="ignore")
     def __call__(self, values: np.ndarray) -> Block:
-        """Apply to outcomes of shape (n, t), NaN where censored."""
+        """Apply to outcomes of shape (n, t), NaN where censored.
+
+        Everything is missing at a period where nobody of an arm is observed.
+        """
         outcome, observed = filled(values)
         weights = outcome_weights(self._design, observed)
         share = self._target(weights, observed)
         total = share.sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = share / total
-            arms = [
-                self._arm(side, outcome, weights, observed, share, total) for side in (True, False)
-            ]
+        share = share / total
+        arms = [self._arm(side, outcome, weights, observed, share, total) for side in (True, False)]
         residual = np.zeros(outcome.shape)
         means = []
         for arm in arms:

@@ -59,7 +59,8 @@ class WildBootstrap:
             steps = _WEBB[random.integers(0, len(_WEBB), size=(REPLICATIONS, len(block)))]
             drawn += np.copysign(np.sqrt(np.abs(steps)), steps) @ block
             squares += np.abs(steps) @ block**2
-        error = np.sqrt(np.maximum(squares - drawn**2 / len(contributions), 0.0))
+        number = np.maximum(np.count_nonzero(contributions, axis=0), 1)
+        error = np.sqrt(np.maximum(squares - drawn**2 / number, 0.0))
         ratio = np.divide(drawn, error, out=np.zeros_like(drawn), where=~(error <= 0))
         return cls(ratio, np.sqrt((contributions**2).sum(axis=0)))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,6 +65,16 @@ def test_with_everyone_supported_both_bounds_are_the_estimate() -> None:
     assert row["n_lost"] == 0
     assert row["low"] == row["high"] == pytest.approx(row["estimate"])
     assert np.isnan(row["lost_mean"])
+
+
+def test_a_period_with_the_lost_alone_is_bounded_and_an_empty_one_is_not() -> None:
+    comparison, noise = compared(300, 1)
+    design = NearestNeighbour(score=noise, exact=["cell"]).fit(comparison)
+    lost = comparison.treated & (design.weights == 0)
+    values = np.column_stack([np.where(lost, 0.25, np.nan), np.full(300, np.nan)])
+    rows: Any = full_att_bounds(design, Outcomes("emploi", values, (0, 1), comparison.unit))
+    assert rows.loc[0, ["low", "high"]].tolist() == pytest.approx([-0.75, 0.25])
+    assert np.isnan(rows[["low", "high"]].to_numpy()[1]).all()
 
 
 def test_values_outside_the_limits_are_refused() -> None:

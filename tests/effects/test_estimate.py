@@ -195,6 +195,75 @@ def test_rows_follow_the_units() -> None:
     np.testing.assert_allclose(estimate(design, framed).table["estimate"], expected)
 
 
+def test_series_follow_the_units_too() -> None:
+    """Outcomes and clusters alike; an index that names only some of the units is refused."""
+    design, outcomes = draw()
+    zone = pd.Series(np.repeat(np.arange(50), 4), index=design.comparison.unit)
+    mixed = np.random.default_rng(1).permutation(200)
+    expected: Any = estimate(design, outcomes[:, 4], cluster=zone.to_numpy()).table
+    found: Any = estimate(design, pd.Series(outcomes[:, 4])[mixed], cluster=zone.iloc[mixed]).table
+    assert found["se"][0] == pytest.approx(expected["se"][0])
+    for wrong in (np.r_[1:201], np.r_[:100, :100]):
+        with pytest.raises(InputError, match="the index of outcomes names some units only"):
+            estimate(design, pd.Series(outcomes[:, 4], index=wrong))
+        with pytest.raises(InputError, match="the index of cluster names some units only"):
+            estimate(design, outcomes[:, 4], cluster=zone.set_axis(wrong))
+    renamed = pd.Series(outcomes[:, 4], index=[f"row {row}" for row in range(200)])
+    assert estimate(design, renamed).table["estimate"][0] == expected["estimate"][0]
+    with pytest.raises(InputError, match="must hold numbers"):
+        estimate(design, pd.Series(["emploi"] * 200))
+
+
+def test_single_precision_is_kept_in_store_and_widened_in_sums() -> None:
+    design, outcomes = draw()
+    single = (1e4 * outcomes).astype(np.float32)
+    wide = estimate(design, single.astype(np.float64), periods=PERIODS).table
+    for given in (single, pd.DataFrame(single, columns=PERIODS)):
+        effects: Any = estimate(design, given, periods=PERIODS)
+        pd.testing.assert_frame_equal(effects.table, wide)
+        assert effects.contributions._outcomes.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("reference", "label"),
+    [
+        ([-3, -1], "−3 à −1"),
+        ((-1, -2, -2), "−2 à −1"),
+        ([-1, -3, -1], "−3, −1"),
+        ([-2, -2], "−2"),
+    ],
+)
+def test_the_reference_is_named_as_it_is(reference: Any, label: str) -> None:
+    design, outcomes = draw()
+    found: Any = estimate(
+        design, outcomes, periods=PERIODS, contrast="difference", reference=reference
+    ).table
+    assert found["estimand"][0] == f"ATT, différence, référence {label}"
+    window = [PERIODS.index(month) for month in sorted(set(reference))]
+    if reference == [-3, -1]:
+        window = [0, 1, 2]
+    gained = outcomes[:, 5] - outcomes[:, window].mean(axis=1)
+    assert found["estimate"][5] == pytest.approx(estimate(design, gained).table["estimate"][0])
+
+
+def test_a_calendar_reference_keeps_its_hyphens() -> None:
+    design, outcomes = draw()
+    months = [f"2018-0{month}" for month in range(1, 7)]
+    found: Any = estimate(
+        design, outcomes, periods=months, contrast="difference", reference=months[:3]
+    ).table
+    assert found["estimand"][0] == "ATT, différence, référence 2018-01 à 2018-03"
+
+
+def test_a_population_short_of_a_few_is_not_said_whole() -> None:
+    frame = pd.DataFrame({"t": np.arange(6000) < 4000, "x": 0.0, "cell": "a"})
+    frame.loc[0, "cell"] = "alone"
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], cells=["cell"])
+    design = NearestNeighbour(np.zeros(6000), exact=["cell"]).fit(comparison)
+    row: Any = estimate(design, np.zeros(6000)).table.iloc[0]
+    assert row["target_population"] == "99,9\u202f% des traités, comparables"
+
+
 def test_labels() -> None:
     design, outcomes = draw(caliper=0.001)
     row: Any = estimate(design, outcomes[:, 4]).table.iloc[0]
@@ -206,22 +275,37 @@ def test_labels() -> None:
     assert row["contribution_kind"] == "linearised"
 
 
-def test_one_treated_unit_has_no_error() -> None:
-    frame = pd.DataFrame({"t": [1, 0, 0], "x": [0.0, 0.1, 4.0]})
-    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"])
+@pytest.mark.parametrize("cluster", ["unit", "zone"])
+def test_one_treated_unit_has_no_error(cluster: str) -> None:
+    frame = pd.DataFrame({"t": [1, 0, 0], "x": [0.0, 0.1, 4.0], "zone": [0, 1, 1]})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], cells=["zone"])
     design = NearestNeighbour(frame["x"].to_numpy()).fit(comparison)
-    row: Any = estimate(design, np.array([5.0, 3.0, 1.0])).table.iloc[0]
+    outcomes = np.array([[5.0, 3.0, 1.0], [2.0, 2.0, 0.0]]).T
+    effects: Any = estimate(design, outcomes, periods=[0, 1], cluster=cluster)
+    row = effects.table.iloc[0]
     assert row["estimate"] == 2
     assert np.isnan(row["se"])
     assert np.isnan(row["ci_low"])
+    assert effects.covariance().isna().all(axis=None)
+    gap = effects.contrast(0, 1)
+    assert gap["estimate"] == 2
+    assert np.isnan(gap["se"])
 
 
-def test_a_period_nobody_is_observed_at() -> None:
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("se", ["abadie-imbens", "linearised", "otsu-rai", "HC0", "HC1", "HC2"])
+@pytest.mark.parametrize("arm", [True, False, None])
+def test_a_period_nobody_of_an_arm_is_observed_at(se: Any, arm: bool | None) -> None:
     design, outcomes = draw()
-    outcomes[:, 2] = np.nan
-    row: Any = estimate(design, outcomes, periods=PERIODS).table.iloc[2]
-    assert (row["n_treated"], row["n_control"]) == (0, 0)
+    outcomes[:, 2] = np.where(design.comparison.treated == arm, outcomes[:, 2], np.nan)
+    effects: Any = estimate(design, outcomes, periods=PERIODS, se=se, cluster="unit")
+    row = effects.table.iloc[2]
+    assert 0 in (row["n_treated"], row["n_control"])
     assert np.isnan(row["estimate"])
+    assert np.isnan(row["se"])
+    errors = np.sqrt(np.diag(effects.covariance()))
+    np.testing.assert_allclose(errors, effects.table["se"])
+    assert effects.bands()["band_low"].isna().tolist() == [place == 2 for place in range(6)]
 
 
 def test_the_2016_term_is_exact_algebra(lalonde: Comparison, lalonde_frame: pd.DataFrame) -> None:

@@ -18,6 +18,7 @@ from pacte_eval.designs.matching.nearest import NearestNeighbour
 from pacte_eval.designs.matching.optimal import OptimalMatching
 from pacte_eval.designs.matching.subclassification import Subclassification
 from pacte_eval.designs.scores.boosting import Boosting
+from pacte_eval.designs.scores.support import MinMax
 from pacte_eval.designs.weighting.inverse_probability import InverseProbability
 from pacte_eval.effects import estimate
 from pacte_eval.effects.wild import WildBootstrap
@@ -46,10 +47,16 @@ def draw(
     [
         (
             NearestNeighbour(),
+            "Abadie–Imbens 2006, variance conditionnelle au plus proche du même bras, "
+            "score tenu pour connu",
+            "linearised",
+        ),
+        (KernelMatching(), f"{LINEARISED}, score tenu pour connu", "linearised"),
+        (
+            NearestNeighbour(distance="mahalanobis"),
             "Abadie–Imbens 2006, variance conditionnelle au plus proche du même bras",
             "linearised",
         ),
-        (KernelMatching(), LINEARISED, "linearised"),
         (
             NearestNeighbour(replace=False),
             f"{FIXED}, grappes par paire, conditionnelle au plan",
@@ -136,6 +143,21 @@ def test_refusals(design: Any, options: dict[str, Any], message: str) -> None:
     comparison, outcome = draw()
     with pytest.raises(InputError, match=message):
         estimate(design.fit(comparison), outcome, **options)
+
+
+@pytest.mark.parametrize("design", [NearestNeighbour(), InverseProbability()])
+def test_an_estimated_support_is_said_to_be_held_fixed(design: Any) -> None:
+    comparison, outcome = draw()
+    trimmed: Any = replace(design, support=MinMax()).fit(comparison)
+    assert estimate(trimmed, outcome).table["se_kind"][0].endswith(", support tenu pour fixe")
+
+
+def test_few_persons_are_not_counted() -> None:
+    frame = pd.DataFrame({"t": [1] * 9 + [0] * 9, "x": np.r_[:9, :9], "person": np.r_[:9, :9]})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], cluster="person")
+    design = NearestNeighbour(frame["x"].to_numpy(float)).fit(comparison)
+    row: Any = estimate(design, np.arange(18.0)).table.iloc[0]
+    assert row["se_kind"].endswith("grappes par personne, peu de grappes (moins de 11)")
 
 
 def test_a_boosted_score_is_descriptive() -> None:
@@ -271,9 +293,18 @@ def test_few_clusters_widen_the_interval(design: Any, label: str) -> None:
     ).table.iloc[0]
     width = (row["ci_high"] - row["ci_low"]) / (2 * row["se"])
     assert 2.05 < width < 2.6
-    assert row["se_kind"].startswith(f"{label}, bootstrap sauvage par grappe (Webb)")
+    assert row["se_kind"].startswith(f"{label}, ")
+    assert "bootstrap sauvage par grappe (Webb)" in row["se_kind"]
     assert "grappes par groupe, peu de grappes (10)" in row["se_kind"]
     assert 0 < row["p"] < 0.2
+
+
+def test_clusters_that_contribute_nothing_change_no_spread() -> None:
+    random = np.random.default_rng(4)
+    contributions = random.normal(size=(12, 1))
+    alone = WildBootstrap.studentised(contributions)
+    among = WildBootstrap.studentised(np.vstack([contributions, np.zeros((500, 1))]))
+    assert among.draws.std() == pytest.approx(alone.draws.std(), rel=0.05)
 
 
 def test_coverage_with_few_clusters() -> None:
