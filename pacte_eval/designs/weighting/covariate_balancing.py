@@ -9,10 +9,11 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.special import expit
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.design import WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.newton import NoMinimumError, Point, minimise
 from pacte_eval.designs.scores.terms import Rows, Terms
+from pacte_eval.designs.settings import check_choice
 from pacte_eval.designs.weighting.calibration import (
     CalibratedWeights,
     EstimatedWeights,
@@ -55,10 +56,7 @@ class CovariateBalancingScore:
             If the estimand is unknown, there is no covariate, or no coefficients balance a
             covariate, which is named.
         """
-        if self.estimand not in get_args(Target):
-            raise InputError(
-                f"estimand='{self.estimand}' is unknown: {nearest(self.estimand, get_args(Target))}"
-            )
+        check_choice("estimand", self.estimand, get_args(Target))
         if comparison.covariates.shape[1] == 0:
             raise InputError("a score needs at least one covariate: the comparison has none")
         terms = moment_terms(comparison.covariates)

@@ -10,10 +10,11 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.cells import exact_cells, named_column
 from pacte_eval.designs.design import NO_CONTROL, NO_TREATED, WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.terms import Terms
+from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.designs.weighting.calibration import (
     CalibratedWeights,
     EstimatedWeights,
@@ -100,12 +101,9 @@ class EntropyBalancing:
         )
 
     def _check(self, comparison: Comparison) -> None:
-        if self.moments not in (1, 2, 3):
-            raise InputError(f"moments={self.moments} must be 1, 2 or 3")
-        if self.estimand not in get_args(Target):
-            raise InputError(
-                f"estimand='{self.estimand}' is unknown: {nearest(self.estimand, get_args(Target))}"
-            )
+        if not (is_whole(self.moments, 1) and self.moments <= 3):
+            raise InputError(f"moments={self.moments!r} must be 1, 2 or 3")
+        check_choice("estimand", self.estimand, get_args(Target))
         if comparison.covariates.shape[1] == 0:
             raise InputError("entropy balancing needs a covariate: the comparison has none")
 

@@ -8,9 +8,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, counted, nearest
+from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.designs.design import WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.scored import FittedScore, Score, Support, read_score
+from pacte_eval.designs.settings import check_choice
 from pacte_eval.frames import Comparison
 
 Target = Literal["ATT", "ATC", "ATE", "ATO"]
@@ -76,10 +77,7 @@ class InverseProbability:
             If the estimand is unknown, the score cannot be fitted, or a supported unit has a
             score of 0 or 1.
         """
-        if self.estimand not in get_args(Target):
-            raise InputError(
-                f"estimand='{self.estimand}' is unknown: {nearest(self.estimand, get_args(Target))}"
-            )
+        check_choice("estimand", self.estimand, get_args(Target))
         scored = read_score(self.score, self.support, comparison)
         kept, treated = scored.kept, comparison.treated
         extreme = kept & ~((scored.values > 0) & (scored.values < 1))

@@ -15,6 +15,8 @@ from scipy.special import logit
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design
+from pacte_eval.designs.weighting.covariate_balancing import CovariateBalancingScore
+from pacte_eval.designs.weighting.entropy_balancing import EntropyBalancing
 from pacte_eval.designs.weighting.inverse_probability import InverseProbability
 from pacte_eval.frames import Comparison
 
@@ -224,3 +226,11 @@ def test_contributions_have_the_variance_of_the_estimate() -> None:
     error = np.std(estimates) / np.sqrt(300)
     assert abs(np.mean(estimates) - 0.5) < 4 * error
     assert np.mean(variances) / np.var(estimates) == pytest.approx(1, abs=0.25)
+
+
+@pytest.mark.parametrize("design", [InverseProbability, EntropyBalancing, CovariateBalancingScore])
+def test_a_setting_of_the_wrong_type_is_refused(design: Any, lalonde: Comparison) -> None:
+    with pytest.raises(InputError, match="estimand=None is unknown"):
+        design(estimand=None).fit(lalonde)
+    with pytest.raises(InputError, match="moments='2' must be 1, 2 or 3"):
+        EntropyBalancing(moments="2").fit(lalonde)  # type: ignore[arg-type]
