@@ -274,7 +274,7 @@ class Design:
                 "KS after": table["ks_after"],
             }
         )
-        body = shown.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.4f}")
+        body = shown.to_string(index=False, na_rep="", float_format=_four_digits)
         left = {
             "Estimand": self.estimand,
             "Kind": _KINDS[self.kind],
@@ -291,7 +291,11 @@ class Design:
             right[f"{arm} used"] = f"{used:,} ({used / member.sum():.1%})"
             right[f"Effective {arm.lower()}"] = f"{_effective(weights):,.1f}"
             left[f"Weights of {arm.lower()}"] = f"{weights.min():.4g} to {weights.max():.4g}"
-        settings = {name: value for name, value in self.settings.items() if name != "design"}
+        settings = {
+            name: value
+            for name, value in self.settings.items()
+            if name not in ("design", "estimand")
+        }
         facts = _two_columns(left, right)
         words = [f"{name + ':':<20} {value}" for name, value in settings.items()]
         note = (
@@ -310,6 +314,10 @@ class Design:
             f"Design({self.settings['design']}{estimand}: {self.n_treated:,} of {treated:,} "
             f"treated, {self.n_control:,} controls used)"
         )
+
+
+def _four_digits(value: float) -> str:
+    return f"{round(value, 4) + 0.0:.4f}"  # + 0.0: no minus before zero
 
 
 def _effective(weights: np.ndarray) -> float:
@@ -383,6 +391,6 @@ def support_table(
             "unit": comparison.unit,
             "treated": comparison.treated,
             "kept": kept,
-            "reason": pd.Categorical.from_codes(code, pd.Index(texts)),
+            "reason": pd.Categorical.from_codes(code, pd.Index(texts)).remove_unused_categories(),
         }
     )

@@ -76,6 +76,9 @@ class ArmDesigns(Mapping[Pair, Design]):
             raise InputError(f"no design of {pair}: {nearest(' / '.join(pair), known)}")
         return self.designs[pair]
 
+    def __contains__(self, pair: object) -> bool:
+        return pair in self.designs
+
     def __iter__(self) -> Iterator[Pair]:
         return iter(self.designs)
 
@@ -144,6 +147,11 @@ class Pairwise:
         """
         if self.score not in _SCORES:
             raise InputError(f"score='{self.score}' is unknown: {nearest(self.score, _SCORES)}")
+        for pair in pairs or ():
+            if isinstance(pair, str) or len(pair) != 2:
+                raise InputError(
+                    f"pairs= holds {pair!r}: give a list of (treated, control), two arms each"
+                )
         if not (hasattr(self.design, "score") and hasattr(self.design, "support")):
             raise InputError(
                 f"{type(self.design).__name__} has no score= and support=: several arms need a "

@@ -74,7 +74,7 @@ def love_plot(frame: pd.DataFrame, threshold: float = 0.1) -> Figure:
             markerfacecolor="white",
             markeredgecolor=MUTED,
             markeredgewidth=1.1,
-            label="Avant appariement",
+            label="Avant ajustement",
         )
         axes.plot(
             rows["after"],
@@ -83,7 +83,7 @@ def love_plot(frame: pd.DataFrame, threshold: float = 0.1) -> Figure:
             marker="o",
             markersize=5,
             color=TREATED,
-            label="Après appariement",
+            label="Après ajustement",
         )
         axes.yaxis.set_major_locator(FixedLocator(position.tolist()))
         axes.set_yticklabels(labels)
@@ -115,8 +115,8 @@ def describe_love_plot(frame: pd.DataFrame, threshold: float = 0.1) -> str:
     widest = rows.sort_values("after").iloc[-1]
     text = (
         f"Écarts standardisés de {len(rows)}\u00a0caractéristiques. Au-dessus du seuil de "
-        f"{number(threshold, 1)}\u202f: {over['before']} avant appariement, {over['after']} après. "
-        f"Le plus grand écart après appariement est de {number(widest['after'], 2)} "
+        f"{number(threshold, 1)}\u202f: {over['before']} avant ajustement, {over['after']} après. "
+        f"Le plus grand écart après ajustement est de {number(widest['after'], 2)} "
         f"({widest['label']})."
     )
     missing = withheld(frame, "smd_after")

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.designs import Design, NearestNeighbour
+from pacte_eval.designs import Design, EntropyBalancing, NearestNeighbour
 from pacte_eval.designs.design import WEIGHTED, support_table
 from pacte_eval.frames import Comparison
 from tests.designs.designs_of_all_kinds import estimators, modules
@@ -138,7 +138,7 @@ def test_figures_show_each_row_and_everyone(design: Design) -> None:
     }
     drawn = {line.get_label(): line.get_xdata() for line in axes.get_lines()}
     np.testing.assert_allclose(
-        np.sort(drawn["Après appariement"]), np.sort(table["smd_after"].abs())
+        np.sort(drawn["Après ajustement"]), np.sort(table["smd_after"].abs())
     )
     texts = [text.get_text() for text in design.overlap_plot(bins=9).axes[0].texts]
     assert any("185" in text for text in texts)
@@ -174,3 +174,15 @@ def test_no_design_can_be_given_an_outcome() -> None:
 def test_a_design_cannot_be_changed(design: Design) -> None:
     with pytest.raises(ValueError, match="read-only"):
         design.weights[0] = 3.0
+
+
+def test_summary_has_no_minus_before_zero_and_says_the_estimand_once(lalonde: Comparison) -> None:
+    text = EntropyBalancing().fit(lalonde).summary()
+    assert "0.0000" in text
+    assert "-0.0000" not in text
+    assert text.lower().count("estimand") == 1
+
+
+def test_support_has_no_reason_that_is_nobodys(lalonde: Comparison) -> None:
+    reasons = NearestNeighbour(caliper=0.2).fit(lalonde).support["reason"]
+    assert (reasons.value_counts() > 0).all()

@@ -108,8 +108,16 @@ def test_summary_has_a_row_for_each_pair() -> None:
     assert (row["treated"], row["control"]) == ("long", "attente")
     assert row["n_treated"] == design.n_treated
     assert row["max_smd"] == design.balance()["smd_after"].abs().max()
+    assert ("long", "attente") in designs
+    assert ("long", "court") not in designs
     with pytest.raises(InputError, match="no design of"):
         designs["long", "court"]
+
+
+@pytest.mark.parametrize("pairs", [("long", "attente"), [("long",)], ["court"]])
+def test_pairs_are_two_arms_each(pairs: Any) -> None:
+    with pytest.raises(InputError, match=r"list of \(treated, control\)"):
+        Pairwise(NearestNeighbour()).fit(arms_of(sample(4, 200)), pairs)
 
 
 @pytest.mark.parametrize(

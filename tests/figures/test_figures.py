@@ -286,7 +286,7 @@ def test_levels_in_words() -> None:
 def test_balance_in_words() -> None:
     words = plain(describe_love_plot(balance_frame()))
     assert "39 caractéristiques" in words
-    assert "33 avant appariement, 0 après" in words
+    assert "33 avant ajustement, 0 après" in words
     assert "0,06 (Bénéficiaire de l'obligation" in words
     assert words.endswith("1 non communiquée.")
     constant = balance_frame().assign(suppressed=False)
