@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, counted, nearest
-from pacte_eval.frames.columns import select
+from pacte_eval.frames.columns import identifiers, sampling_weights, select
 from pacte_eval.frames.comparison import Comparison
 
 
@@ -89,19 +89,15 @@ class Arms:
         for role, name in named:
             if name is not None:
                 select(frame, [name], role)
-        identifiers = frame.index if unit is None else pd.Index(frame[unit])
+        unit_ids = identifiers(frame, unit)
         return cls(
-            unit=identifiers.rename("unit"),
+            unit=unit_ids,
             arm=frame[arm],
-            covariates=select(frame, list(covariates), "covariate"),
-            strata=select(frame, list(strata), "stratum"),
-            cells=select(frame, list(cells), "cell"),
-            cluster=(identifiers if cluster is None else frame[cluster]).to_numpy(),
-            weights=(
-                np.ones(len(frame))
-                if weights is None
-                else frame[weights].to_numpy(dtype=np.float64, na_value=np.nan)
-            ),
+            covariates=select(frame, covariates, "covariate"),
+            strata=select(frame, strata, "stratum"),
+            cells=select(frame, cells, "cell"),
+            cluster=(unit_ids if cluster is None else frame[cluster]).to_numpy(),
+            weights=sampling_weights(frame, weights),
             labels=labels or {},
         )
 

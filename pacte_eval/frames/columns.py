@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from pandas.api import types
@@ -9,14 +11,18 @@ from pandas.api import types
 from pacte_eval.definitions.errors import InputError, counted, nearest
 
 
-def select(frame: pd.DataFrame, names: list[str], role: str) -> pd.DataFrame:
+def select(frame: pd.DataFrame, names: Sequence[str], role: str) -> pd.DataFrame:
     """The columns `names` of `frame`, in that order.
 
     Raises
     ------
     InputError
-        If a column is missing (the nearest known name is suggested) or asked for twice.
+        If a column is missing (the nearest known name is suggested), asked for twice or held
+        twice by the frame, or `names` is one text rather than a list.
     """
+    if isinstance(names, str):
+        raise InputError(f"{role} '{names}' must be a list of names: ['{names}']")
+    names = list(names)
     for name in names:
         if name not in frame.columns:
             hint = nearest(str(name), [str(column) for column in frame.columns])
@@ -24,7 +30,41 @@ def select(frame: pd.DataFrame, names: list[str], role: str) -> pd.DataFrame:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{role} '{twice}' is named twice: name it once")
+    for name in names:
+        if isinstance(frame[name], pd.DataFrame):
+            raise InputError(f"the frame has several columns '{name}': rename or drop the others")
     return frame[names]
+
+
+def identifiers(frame: pd.DataFrame, unit: str | None) -> pd.Index:
+    """The identifiers of the rows: a column, or the index of the frame.
+
+    Raises
+    ------
+    InputError
+        If some are missing.
+    """
+    found = frame.index if unit is None else pd.Index(frame[unit])
+    nameless = int(found.to_frame().isna().to_numpy().any(axis=1).sum())
+    if nameless:
+        raise InputError(f"{counted(nameless, 'unit')} without identifier")
+    return found.rename("unit") if found.nlevels == 1 else found
+
+
+def sampling_weights(frame: pd.DataFrame, name: str | None) -> np.ndarray:
+    """A column of weights, or ones: float array, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If the column does not hold numbers.
+    """
+    if name is None:
+        return np.ones(len(frame))
+    try:
+        return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"weights '{name}' must be numbers") from error
 
 
 def is_factor(column: pd.Series) -> bool:

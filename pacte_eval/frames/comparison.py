@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, counted, nearest
-from pacte_eval.frames.columns import flags, normalise, select
+from pacte_eval.frames.columns import flags, identifiers, normalise, sampling_weights, select
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Comparison:
         twice = int(self.unit.duplicated().sum())
         if twice:
             raise InputError(f"{counted(twice, 'duplicated unit')}: give one row per unit")
-        treated = np.array(self.treated, dtype=bool)
+        treated = flags(pd.Series(self.treated, name="treated"), "treatment")
         weights = np.array(self.weights, dtype=np.float64)
         cluster = np.array(self.cluster)
         for name, length in {
@@ -143,24 +143,15 @@ class Comparison:
         ):
             if name is not None:
                 select(frame, [name], role)
-        identifiers = frame.index if unit is None else pd.Index(frame[unit])
-        nameless = int(identifiers.to_frame().isna().to_numpy().any(axis=1).sum())
-        if nameless:
-            raise InputError(f"{counted(nameless, 'unit')} without identifier")
-        if identifiers.nlevels == 1:
-            identifiers = identifiers.rename("unit")
+        unit_ids = identifiers(frame, unit)
         return cls(
-            unit=identifiers,
-            covariates=select(frame, list(covariates), "covariate"),
+            unit=unit_ids,
+            covariates=select(frame, covariates, "covariate"),
             treated=flags(frame[treated], "treatment"),
-            strata=select(frame, list(strata), "stratum"),
-            cells=select(frame, list(cells), "cell"),
-            cluster=(identifiers if cluster is None else frame[cluster]).to_numpy(),
-            weights=(
-                np.ones(len(frame))
-                if weights is None
-                else frame[weights].to_numpy(dtype=np.float64, na_value=np.nan)
-            ),
+            strata=select(frame, strata, "stratum"),
+            cells=select(frame, cells, "cell"),
+            cluster=(unit_ids if cluster is None else frame[cluster]).to_numpy(),
+            weights=sampling_weights(frame, weights),
             treated_label=treated_label,
             control_label=control_label,
         )

@@ -59,3 +59,11 @@ def test_mistakes_get_one_sentence() -> None:
 
 def test_repr_counts_units_by_arm() -> None:
     assert repr(arms()) == "Arms(2 a, 2 b, 1 c, 1 covariates)"
+
+
+def test_arms_take_rows_with_several_identifiers_and_refuse_those_without() -> None:
+    several = FRAME.set_index(["who", "person"])
+    made = Arms.from_frame(several, arm="arm", covariates=["x"])
+    assert made.compare("a", "b").unit.tolist() == several.index[several["arm"] != "c"].tolist()
+    with pytest.raises(InputError, match="without identifier"):
+        Arms.from_frame(FRAME.assign(who=[None, *"qrst"]), arm="arm", covariates=["x"], unit="who")

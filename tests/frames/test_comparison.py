@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -188,3 +188,25 @@ def test_arrays_cannot_be_changed() -> None:
     comparison = compare(people())
     with pytest.raises(ValueError, match="read-only"):
         comparison.treated[0] = False
+
+
+@pytest.mark.parametrize("treated", [[0.0, 1.0, np.nan, 1.0], [0, 1, 2, 1], ["0", "1", "0", "1"]])
+def test_a_treatment_that_is_neither_yes_nor_no_is_refused(treated: list[Any]) -> None:
+    with pytest.raises(InputError, match="treatment 'treated'"):
+        replace(compare(people()), treated=np.array(treated))
+
+
+def test_weights_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(InputError, match="weights 'zone' must be numbers"):
+        compare(people(), weights="zone")
+
+
+def test_a_name_alone_is_no_list_of_names() -> None:
+    with pytest.raises(InputError, match="must be a list of names"):
+        compare(people(), covariates="age")
+
+
+def test_columns_of_one_name_are_refused() -> None:
+    frame = people()
+    with pytest.raises(InputError, match="several columns 'age'"):
+        compare(pd.concat([frame, frame[["age"]]], axis=1))
