@@ -130,7 +130,7 @@ class CoarsenedExactDefinition(_Estimator):
     """Controls equal on coarsened variables."""
 
     design: Literal["CoarsenedExact"]
-    cutpoints: str | Mapping[str, str | int | tuple[float, ...]] = "sturges"
+    cutpoints: str | int | Mapping[str, str | int | tuple[float, ...]] = "sturges"
     exact: Names = ()
 
     @property

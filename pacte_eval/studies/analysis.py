@@ -33,7 +33,7 @@ from pacte_eval.frames import Comparison
 from pacte_eval.results import Profile
 from pacte_eval.results.schemas import DIFFERENCE, LEVEL
 from pacte_eval.studies.cells import Cell
-from pacte_eval.studies.designs import named_design, pool_rare_levels, without_history_from
+from pacte_eval.studies.designs import named_design, prepared, without_history_from
 
 UNITS = {"part": "points"}
 HALF = 0.5  # the largest standard deviation of a share
@@ -81,7 +81,7 @@ class Analysis:
     def run(self, comparison: Comparison, cell: Cell, findings: Findings) -> Design:
         """Analyse one cell and return its level design."""
         estimator = self.study.estimators.main
-        comparison = pool_rare_levels(comparison, keep=estimator.cells)
+        comparison = prepared(comparison, estimator)
         level = named_design(estimator, comparison).fit(comparison)
         start = self.study.difference.reference[0]
         reduced = without_history_from(

@@ -13,6 +13,7 @@ from pacte_eval import designs
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.estimators import (
     BoostingDefinition,
+    CoarsenedExactDefinition,
     CrumpDefinition,
     EstimatorDefinition,
     QuantileDefinition,
@@ -46,6 +47,11 @@ def named_design(estimator: EstimatorDefinition, comparison: Comparison) -> Name
         settings["support"] = _support(settings["support"])
     if "interactions" in settings:
         settings["interactions"] = _products(settings["interactions"], present)
+    if "mahalanobis_on" in settings:
+        settings["mahalanobis_on"] = tuple(n for n in settings["mahalanobis_on"] if n in present)
+    if isinstance(settings.get("cutpoints"), Mapping):
+        cuts = settings["cutpoints"].items()
+        settings["cutpoints"] = {name: cut for name, cut in cuts if name in present}
     made: NamedDesign = kind(**settings)
     return made
 
@@ -92,6 +98,7 @@ def check_terms(estimator: EstimatorDefinition, covariates: Sequence[str]) -> No
     terms = {
         "interactions": [n for term in getattr(estimator, "interactions", ()) for n in term],
         "mahalanobis_on": getattr(estimator, "mahalanobis_on", ()),
+        "cutpoints": _names(getattr(estimator, "cutpoints", ())),
         "score": [],
     }
     score = getattr(estimator, "score", None)
@@ -104,6 +111,20 @@ def check_terms(estimator: EstimatorDefinition, covariates: Sequence[str]) -> No
                     f"estimators.main.{setting} names '{name}', which is no covariate: "
                     f"{nearest(name, covariates)}"
                 )
+
+
+def _names(cutpoints: object) -> Sequence[str]:
+    return list(cutpoints) if isinstance(cutpoints, Mapping) else ()
+
+
+def prepared(comparison: Comparison, estimator: EstimatorDefinition) -> Comparison:
+    """The comparison an estimator is fitted on: rare levels put together where there is a model.
+
+    Coarsened exact matching has none, and would hold people of different rare levels for equal.
+    """
+    if isinstance(estimator, CoarsenedExactDefinition):
+        return comparison
+    return pool_rare_levels(comparison, keep=estimator.cells)
 
 
 def pool_rare_levels(comparison: Comparison, keep: Sequence[str]) -> Comparison:

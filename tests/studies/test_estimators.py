@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
@@ -13,7 +15,7 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.estimators import EstimatorDefinition, unrestricted
 from pacte_eval.definitions.estimators_in_french import estimator_in_french, whom_in_french
 from pacte_eval.frames import Comparison
-from pacte_eval.studies.designs import check_terms, named_design
+from pacte_eval.studies.designs import check_terms, named_design, prepared
 
 MODELS = get_args(get_args(EstimatorDefinition)[0])
 ADAPTER: TypeAdapter[Any] = TypeAdapter(EstimatorDefinition)
@@ -27,6 +29,8 @@ DECLARED = [
     ({"design": "Subclassification", "score": "probit"}, "score probit"),
     ({"design": "ExactMatching", "on": ["race"]}, "appariement exact"),
     ({"design": "CoarsenedExact"}, "variables regroupées"),
+    ({"design": "CoarsenedExact", "cutpoints": 4}, "variables regroupées"),
+    ({"design": "CoarsenedExact", "cutpoints": {"age": [25, 50]}}, "variables regroupées"),
     ({"design": "InverseProbability", "support": {"crump": 0.1}}, "Crump à 0,10"),
     ({"design": "InverseProbability", "support": {"quantile": 0.01}}, "quantiles 0,01"),
     ({"design": "InverseProbability", "score": {"model": "boosting"}}, "boosting"),
@@ -72,8 +76,38 @@ def test_without_restriction_the_caliper_and_the_support_go() -> None:
         {"design": "NearestNeighbour", "mahalanobis_on": ["aged"], "distance": "mahalanobis"},
         {"design": "EntropyBalancing", "interactions": [["age", "aged"]]},
         {"design": "InverseProbability", "score": {"squares": ["aged"]}},
+        {"design": "CoarsenedExact", "cutpoints": {"aged": 4}},
     ],
 )
 def test_terms_must_be_covariates(declared: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"'aged'.*did you mean 'age'"):
         check_terms(ADAPTER.validate_python(declared), ["age", "race"])
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        {
+            "design": "NearestNeighbour",
+            "distance": "mahalanobis",
+            "mahalanobis_on": ["age", "re75"],
+        },
+        {"design": "CoarsenedExact", "cutpoints": {"age": 4, "re75": 3}},
+    ],
+)
+def test_settings_on_history_left_out_leave_with_it(
+    declared: dict[str, Any], lalonde: Comparison
+) -> None:
+    reduced = lalonde.without(["re75"])
+    assert named_design(ADAPTER.validate_python(declared), reduced).fit(reduced).n_treated > 0
+
+
+def test_rare_levels_are_not_equal_for_an_exact_matching(lalonde: Comparison) -> None:
+    rare = lalonde.covariates["race"].astype(str).to_numpy(copy=True)
+    rare[np.flatnonzero(lalonde.treated)[:2]] = "one"
+    rare[np.flatnonzero(~lalonde.treated)[:2]] = "other"
+    comparison = replace(lalonde, covariates=lalonde.covariates.assign(race=rare))
+    coarsened = ADAPTER.validate_python({"design": "CoarsenedExact"})
+    nearest = ADAPTER.validate_python({"design": "NearestNeighbour"})
+    assert prepared(comparison, coarsened) is comparison
+    assert set(prepared(comparison, nearest).covariates["race"]) < set(rare)
