@@ -66,4 +66,9 @@ def test_arms_take_rows_with_several_identifiers_and_refuse_those_without() -> N
     made = Arms.from_frame(several, arm="arm", covariates=["x"])
     assert made.compare("a", "b").unit.tolist() == several.index[several["arm"] != "c"].tolist()
     with pytest.raises(InputError, match="without identifier"):
-        Arms.from_frame(FRAME.assign(who=[None, *"qrst"]), arm="arm", covariates=["x"], unit="who")
+        Arms.from_frame(
+            FRAME.assign(who=FRAME["who"].where(FRAME["who"] != "p")),
+            arm="arm",
+            covariates=["x"],
+            unit="who",
+        )
