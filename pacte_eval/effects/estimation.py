@@ -22,6 +22,7 @@ from pacte_eval.effects.standard_errors import (
     StandardError,
     contribution_kind,
     contributions_of,
+    counts_score,
     error_label,
     is_homoscedastic,
     is_sandwich,
@@ -72,7 +73,8 @@ def estimate(
         as R's Matching prints by default, or ``"abadie-imbens-homoscedastic-sample"`` with
         covariates held fixed, as with its ``sample=TRUE``; no covariance follows from either.
 
-        Neighbours and kernels: ``"linearised"``: linearised contributions summed by cluster;
+        Neighbours and kernels: ``"linearised"``: linearised contributions summed by cluster, with
+        the term for an estimated score wherever it holds (neighbours on it, without caliper);
         ``"otsu-rai"``: the same multiplied at random, intervals from the quantiles.
 
         Weights: ``"m-estimation"``: the estimation of the weights is accounted for;
@@ -197,7 +199,7 @@ def _operator(
     return MatchedOperator(
         design,
         linearised=se in ("linearised", "otsu-rai", "abadie-imbens-2016") or clustered,
-        estimated_score=se == "abadie-imbens-2016",
+        estimated_score=counts_score(se, design),
         regression=regression,
     )
 

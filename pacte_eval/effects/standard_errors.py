@@ -122,8 +122,8 @@ def read_error(se: StandardError | None, design: Design, adjust: Adjustment) -> 
         If it is unknown, or not valid with the design or the adjustment.
     """
     se = _allowed(se, design)
-    if se == "abadie-imbens-2016":
-        _check_2016(design)
+    if se == "abadie-imbens-2016" and (reason := _why_score_is_known(design)):
+        raise InputError(f"se='{se}' {reason}: use se='abadie-imbens'")
     if se == "influence-function" and adjust != "augmented":
         raise InputError(
             f"se='influence-function' goes with adjust='augmented', not '{adjust}': use "
@@ -154,22 +154,26 @@ def _allowed(se: StandardError | None, design: Design) -> StandardError:
     return se
 
 
-def _check_2016(design: Design) -> None:
-    se = "se='abadie-imbens-2016'"
+def counts_score(se: StandardError, design: Design) -> bool:
+    """Whether a matched error has the term for an estimated score: wherever that term holds."""
+    return se == "abadie-imbens-2016" or (
+        se in ("linearised", "otsu-rai")
+        and design.kind == "neighbours"
+        and _why_score_is_known(design) is None
+    )
+
+
+def _why_score_is_known(design: Design) -> str | None:
+    """Why the term of Abadie and Imbens (2016) does not hold for a design; None where it does."""
     if has_caliper(design):
-        raise InputError(f"{se} is not valid with a caliper: use se='abadie-imbens'")
-    if design.model is None:
-        raise InputError(f"{se} needs a logit fitted by the design, not score= given")
-    if design.model.coefficients is None:
-        raise InputError(
-            f"{se} is not valid with a boosted score, which has no finite number of parameters: "
-            "use se='abadie-imbens'"
-        )
+        return "is not valid with a caliper"
     if not isinstance(design.space, ScoreSpace):
-        raise InputError(
-            f"{se} is for neighbours on the score, not distance='{design.settings['distance']}': "
-            "use se='abadie-imbens'"
-        )
+        return f"is for neighbours on the score, not distance='{design.settings['distance']}'"
+    if design.model is None:
+        return "needs a logit fitted by the design, not score= given"
+    if design.model.coefficients is None:
+        return "is not valid with a boosted score, which has no finite number of parameters"
+    return None
 
 
 def _check_sandwich(se: StandardError, design: Design, adjust: Adjustment) -> None:
@@ -195,22 +199,25 @@ def error_label(se: StandardError, design: Design, clusters: Clusters) -> str:
         local = f"ajustement local sur {LOCAL_FIT} voisins"
     linear = f"contributions linéarisées, {local}"
     homoscedastic = "Abadie–Imbens 2006, variance conditionnelle homoscédastique"
+    score = ", score estimé (Abadie–Imbens 2016)" if counts_score(se, design) else ""
     source = contributions_of(se, design)
     label = {
         "abadie-imbens": "Abadie–Imbens 2006, variance conditionnelle au plus proche du même bras"
         if clusters.codes is None
         else linear,
-        "abadie-imbens-2016": f"{linear}, score estimé (Abadie–Imbens 2016)",
+        "abadie-imbens-2016": linear + score,
         "abadie-imbens-homoscedastic": homoscedastic,
         "abadie-imbens-homoscedastic-sample": f"{homoscedastic}, covariables fixes",
-        "linearised": linear,
-        "otsu-rai": f"bootstrap sauvage des {linear} (Otsu–Rai 2017), {REPLICATIONS} tirages",
+        "linearised": linear + score,
+        "otsu-rai": f"bootstrap sauvage des {linear}{score} (Otsu–Rai 2017), "
+        f"{REPLICATIONS} tirages",
         "m-estimation": "M-estimation"
         + ("" if design.weight_model else ", pondérations tenues pour fixes"),
         "influence-function": "fonction d'influence, score et régression tenus pour connus",
     }.get(source, f"{source}, pondérations tenues pour fixes")
     if (
         source in _SCORE_KNOWN
+        and not counts_score(se, design)
         and design.model is not None
         and design.model.coefficients is not None
     ):
