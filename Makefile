@@ -25,7 +25,7 @@ test: setup ## check style, types and layers, then run the tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -m "not browser and not postgres and not spark and not bundle"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not browser and not postgres and not spark and not bundle"
 
 test-browser: setup ## read the pages in Debian's chromium
 	@command -v chromium > /dev/null || { echo "make test-browser needs chromium on the PATH: apt install chromium." >&2; exit 2; }

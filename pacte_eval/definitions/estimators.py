@@ -182,3 +182,9 @@ def unrestricted(estimator: E) -> E:
     """The same estimator without caliper nor rule of support: for all the treated it can serve."""
     restrictions = {"caliper", "support"} & set(type(estimator).model_fields)
     return estimator.model_copy(update=dict.fromkeys(restrictions))
+
+
+def uses_a_score(estimator: EstimatorDefinition) -> bool:
+    """Whether resemblance is on a score, rather than on the covariates themselves."""
+    distance = getattr(estimator, "distance", "score")
+    return hasattr(estimator, "score") and distance in ("score", "linear-score")

@@ -269,7 +269,7 @@ def _past(definition: CohortDefinition) -> str:
     first, last = definition.history.match
     step = definition.history.step
     how = "mois par mois" if step == 1 else f"par périodes de {step} mois"
-    line = f"Mois d'emploi passés utilisés pour l'appariement\u00a0: de {first} à {last}, {how}"
+    line = f"Mois d'emploi passés utilisés pour la comparaison\u00a0: de {first} à {last}, {how}"
     if definition.history.hold_out is None:
         return f"{line}\u202f; aucun mois n'est gardé à part pour la vérification."
     held = definition.history.hold_out

@@ -26,17 +26,17 @@ def exact_cells(comparison: Comparison, names: Sequence[str], role: str = "exact
     Raises
     ------
     InputError
-        If a name is unknown, or `names` is one text rather than a list.
+        If a name is unknown or comes twice, or `names` is not a list.
     """
-    if isinstance(names, str):
-        raise InputError(f"{role}='{names}' must be a list of names: ['{names}']")
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise InputError(f"{role}={names!r} must be a list of names: ['sex', 'diploma'], or []")
     codes = np.zeros(len(comparison), dtype=np.int64)
     for name in names:
+        if list(names).count(name) > 1:
+            raise InputError(f"{role}: '{name}' is named twice: name it once")
         level = _levels(named_column(comparison, name, role), role)
-        codes = codes * (int(level.max()) + 1) + level
-        if name != names[0]:
-            codes = pd.factorize(codes)[0].astype(np.int64)
-    return pd.factorize(codes)[0].astype(np.int64) if len(names) == 1 else codes
+        codes = pd.factorize(codes * (int(level.max()) + 1) + level)[0].astype(np.int64)
+    return codes
 
 
 def named_column(comparison: Comparison, name: str, role: str) -> pd.Series:

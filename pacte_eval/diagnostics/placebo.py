@@ -49,7 +49,7 @@ def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
     chosen = asked & np.isfinite(error) & (error > 1e-10 * scale)
     if not chosen.any():
         sentence = (
-            "Aucun mois n’a été laissé hors de l’appariement\u202f: le placebo n’est pas testable."
+            "Aucun mois n’a été laissé hors de la comparaison\u202f: le placebo n’est pas testable."
         )
         return Verdicts.single("placebo", np.nan, ALARM, "non testable", sentence)
     estimates = effects.table["estimate"].to_numpy()[chosen]
@@ -65,7 +65,7 @@ def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
     plural = "s" if tested > 1 else ""
     sentence = (
         f"Sur {tested} mois avant l’entrée non utilisé{plural} par "
-        f"l’appariement, les écarts sont {meaning} (p\u202f= {number(p, 3)}, "
+        f"la comparaison, les écarts sont {meaning} (p\u202f= {number(p, 3)}, "
         f"plus grand écart\u202f: {number(float(estimates[np.argmax(np.abs(estimates))]), 3)})."
     )
     return Verdicts.single("placebo", p, ALARM, verdict, sentence)

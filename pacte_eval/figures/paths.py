@@ -92,7 +92,7 @@ def effect_path(
         axes.plot(position, months["estimate"], color=TREATED, linewidth=1.2, zorder=2.5)
         kinds = (
             (months["matched"], "o", "white", TREATED, "Équilibré par construction"),
-            (months["held_out"], "s", HELD_OUT, HELD_OUT, "Avant l'entrée, non apparié"),
+            (months["held_out"], "s", HELD_OUT, HELD_OUT, "Avant l'entrée, gardé à part"),
             (months["after"], "o", TREATED, TREATED, "Estimation"),
         )
         for chosen, marker, face, edge, name in kinds:
@@ -149,7 +149,7 @@ def describe_effect_path(frame: pd.DataFrame, *, unit: str = "points") -> str:
     if len(before):
         widest = before["estimate"].abs().max()
         sentences.append(
-            "Avant l'entrée, sur les mois qui n'ont pas servi à l'appariement, l'écart ne dépasse "
+            "Avant l'entrée, sur les mois qui n'ont pas servi à la comparaison, l'écart ne dépasse "
             f"pas {amount(widest, unit)} en valeur absolue."
         )
     return " ".join([*sentences, *_withheld_months(frame, "estimate")])

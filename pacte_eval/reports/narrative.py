@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import Markdown
 
+from pacte_eval.definitions.estimators import EstimatorDefinition, uses_a_score
 from pacte_eval.definitions.estimators_in_french import estimator_in_french, whom_in_french
 from pacte_eval.definitions.prose import arm_in_french, cohort_in_french
 from pacte_eval.reports.french import (
@@ -124,14 +125,21 @@ def method(page: Page) -> Markdown:
         "**le même mois**, étaient inscrites depuis aussi longtemps et n'étaient pas encore "
         "entrées en formation. La ressemblance porte sur l'âge, le sexe, le diplôme, la famille, "
         "le territoire, l'inscription et l'emploi des deux années précédentes "
-        f"(mois {_month(match[0])} à {_month(match[1])}), résumés en un score{THIN}: la "
-        "probabilité d'entrer en formation. La différence d'emploi entre les deux groupes, mois "
-        "après mois, est l'effet de la formation, à condition que rien d'important n'ait été "
-        "oublié parmi les caractéristiques comparées.\n\n"
-        f"{_held_out(page)}Les "
-        "intervalles tiennent compte du fait qu'une même personne peut servir plusieurs fois.\n\n"
+        f"(mois {_month(match[0])} à {_month(match[1])}){_summed_up(main)}. La différence "
+        "d'emploi entre les deux groupes, mois après mois, est l'effet de la formation, à "
+        "condition que rien d'important n'ait été oublié parmi les caractéristiques "
+        "comparées.\n\n"
+        f"{_held_out(page)}Les intervalles tiennent compte du fait qu'une même personne peut "
+        "servir à plusieurs dates.\n\n"
         f"Estimateur{FIXED}: {estimator_in_french(main)}{_errors(page)}."
     )
+
+
+def _summed_up(estimator: EstimatorDefinition) -> str:
+    """That the characteristics make one score, where they do."""
+    if not uses_a_score(estimator):
+        return ""
+    return f", résumés en un score{THIN}: la probabilité d'entrer en formation"
 
 
 def _errors(page: Page) -> str:

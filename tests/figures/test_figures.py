@@ -261,7 +261,7 @@ def test_a_month_alone_keeps_its_interval() -> None:
 def test_months_balanced_by_construction_are_hollow_and_held_out_ones_apart() -> None:
     lines = {str(line.get_label()): line for line in effect_path(path_frame()).axes[0].lines}
     hollow = lines["Équilibré par construction"]
-    held_out = lines["Avant l'entrée, non apparié"]
+    held_out = lines["Avant l'entrée, gardé à part"]
     assert hollow.get_markerfacecolor() == "white"
     assert numbers(hollow.get_xdata()).max() == -7
     assert numbers(held_out.get_xdata()).tolist() == [-6, -5, -4, -3, -2, -1]

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from pacte_eval import designs
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.definitions.estimators import EstimatorDefinition, unrestricted
+from pacte_eval.definitions.estimators import EstimatorDefinition, unrestricted, uses_a_score
 from pacte_eval.definitions.estimators_in_french import estimator_in_french, whom_in_french
 from pacte_eval.frames import Comparison
 from pacte_eval.studies.designs import check_terms, named_design, prepared
@@ -58,6 +58,22 @@ def test_declared_estimators_are_fitted_and_read_back(
     assert design.settings["design"] == declared["design"]
     assert words in estimator_in_french(estimator)
     assert whom_in_french(estimator).startswith("on ")
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ({"design": "NearestNeighbour"}, True),
+        ({"design": "NearestNeighbour", "distance": "mahalanobis"}, False),
+        ({"design": "KernelMatching"}, True),
+        ({"design": "CoarsenedExact"}, False),
+        ({"design": "EntropyBalancing"}, False),
+    ],
+)
+def test_a_page_speaks_of_a_score_where_there_is_one(
+    declared: dict[str, Any], expected: bool
+) -> None:
+    assert uses_a_score(ADAPTER.validate_python(declared)) is expected
 
 
 def test_without_restriction_the_caliper_and_the_support_go() -> None:

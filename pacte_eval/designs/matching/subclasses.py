@@ -26,6 +26,8 @@ from pacte_eval.designs.scores.scored import Scored
 from pacte_eval.designs.settings import check_choice
 from pacte_eval.frames import Comparison
 
+OWN_ROWS = "aucun semblable en dehors de ses propres lignes"
+
 
 def check_estimand(estimand: str) -> None:
     """Refuse what subclasses do not estimate."""
@@ -72,8 +74,10 @@ def subclass_design(
     matches = found.take(served)
     weights = matched_weights(comparison, matches)
     treated = comparison.treated
+    alone = np.zeros(len(comparison), dtype=bool)
+    alone[found.target[~served & (np.diff(found.sets.indptr)[found.of] > 0)]] = True
     trimmed = [] if scored is None else [(~scored.kept, scored.reason)]
-    reasons = [*trimmed, *reasons, (treated, NO_CONTROL)]
+    reasons = [*trimmed, (alone, OWN_ROWS), *reasons, (treated, NO_CONTROL)]
     if estimand != "ATT":
         reasons = [*reasons, (~treated, NO_TREATED)]
     return Design(

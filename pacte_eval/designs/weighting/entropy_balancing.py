@@ -138,10 +138,7 @@ class EntropyBalancing:
     ) -> str:
         label, covariate = terms.names[column], terms.covariates[column]
         of = "" if label == covariate else f" (the mean of '{label}')"
-        where = ", ".join(
-            f"{name}={named_column(comparison, name, 'within').iloc[rows[0]]}"
-            for name in self.within
-        )
+        where = ", ".join(f"{name}={_shown(comparison, name, rows[0])}" for name in self.within)
         what = "the controls" if self.estimand == "ATT" else "an arm"
         whom = "the treated" if self.estimand == "ATT" else "all units"
         return (
@@ -191,3 +188,9 @@ def _may_face(column: pd.Series, source: np.ndarray, target: np.ndarray) -> np.n
     if np.ptp(wanted) > 0 or sources.min() < wanted[0] < sources.max():
         return np.ones_like(source)
     return np.asarray(values == wanted[0])
+
+
+def _shown(comparison: Comparison, name: str, row: int) -> str:
+    """The value of a variable that makes cells, whole numbers without decimals."""
+    value = named_column(comparison, name, "within").iloc[row]
+    return f"{value:.15g}" if isinstance(value, float) else str(value)

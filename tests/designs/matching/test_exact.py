@@ -14,6 +14,7 @@ from scipy import sparse
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.design import Design
 from pacte_eval.designs.matching.exact import ExactMatching
+from pacte_eval.designs.matching.nearest import NearestNeighbour
 from pacte_eval.designs.matching.sets import MatchedSets
 from pacte_eval.designs.matching.subclasses import set_codes
 from pacte_eval.frames import Comparison
@@ -134,7 +135,7 @@ def test_a_treated_whose_only_control_is_itself_is_trimmed() -> None:
     comparison = Comparison.from_frame(frame, treated="t", covariates=["x"], cluster="person")
     design = ExactMatching().fit(comparison)
     assert design.weights.tolist() == [0, 0, 1, 1]
-    assert reasons(design)["v"] == "aucun témoin dans la cellule exacte"
+    assert reasons(design)["v"] == "aucun semblable en dehors de ses propres lignes"
 
 
 def test_a_cell_in_both_roles_has_one_number() -> None:
@@ -181,3 +182,11 @@ def test_mistakes_get_one_sentence(maker: ExactMatching, message: str) -> None:
 def test_a_comparison_without_variables_is_refused() -> None:
     with pytest.raises(InputError, match="has none"):
         ExactMatching().fit(compare(sample(2, 20), covariates=[], strata=[]))
+
+
+@pytest.mark.parametrize("exact", [["x", "x"], "x", None])
+def test_names_of_cells_are_a_list_and_come_once(exact: Any) -> None:
+    frame = pd.DataFrame({"t": [1, 0, 1, 0], "x": [0, 0, 1, 1]})
+    comparison = Comparison.from_frame(frame, treated="t", covariates=["x"])
+    with pytest.raises(InputError, match=r"named twice|must be a list of names"):
+        NearestNeighbour(frame["x"].to_numpy(float), exact=exact).fit(comparison)

@@ -322,3 +322,19 @@ def test_a_hundred_thousand_units_in_seconds() -> None:
     crossed = np.abs(treated - control[partner]) + np.abs(treated[partner] - control)
     kept = np.abs(treated - control) + np.abs(treated[partner] - control[partner])
     assert (kept <= crossed + 1e-9).all()
+
+
+@pytest.mark.parametrize("kind", ["pairs", "full"])
+def test_who_resembles_only_themselves_is_said_so(kind: Any) -> None:
+    frame = pd.DataFrame(
+        {"t": [1, 0, 1, 0], "x": [0.0, 0.0, 5.0, 5.1], "person": ["a", "a", "b", "c"]}
+    )
+    frame["cell"] = [0, 0, 1, 1]
+    comparison = Comparison.from_frame(
+        frame, treated="t", covariates=["x"], strata=["cell"], cluster="person"
+    )
+    design = OptimalMatching(kind, score=frame["x"].to_numpy(), exact=["cell"]).fit(comparison)
+    support = design.support
+    assert support["kept"].tolist() == [False, False, True, True]
+    if kind == "full":
+        assert support["reason"][0] == "aucun semblable en dehors de ses propres lignes"
