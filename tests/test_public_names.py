@@ -25,10 +25,14 @@ def test_import_loads_no_library() -> None:
 @pytest.mark.parametrize(
     "name",
     [
+        "Arms",
         "Cohort",
         "Comparison",
+        "Crump",
         "Design",
         "Effects",
+        "EntropyBalancing",
+        "InverseProbability",
         "Logit",
         "NearestNeighbour",
         "Outcomes",
