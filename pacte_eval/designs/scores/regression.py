@@ -131,14 +131,20 @@ class FittedRegression:
         They are H⁻¹ s(i) along the direction, s(i) the derivative of the log-likelihood of unit i
         and H minus the second derivative of that of its cell.
         """
-        _, surprise, information = self.link.likelihood(self.index, self.treated)
-        surprise, information = self.weights * surprise, self.weights * information
+        _, surprise, _ = self.link.likelihood(self.index, self.treated)
+        surprise = self.weights * surprise
         contributions = np.empty(direction.shape)
-        for rows, terms in self.terms:
-            gradient = terms.transposed_times(direction[rows])
-            solution = np.linalg.solve(terms.gram(information[rows]), gradient)
+        for (rows, terms), information in zip(self.terms, self._information, strict=True):
+            solution = np.linalg.solve(information, terms.transposed_times(direction[rows]))
             contributions[rows] = terms.times(solution) * surprise[rows, np.newaxis]
         return contributions
+
+    @cached_property
+    def _information(self) -> tuple[np.ndarray, ...]:
+        """Minus the second derivative of the log-likelihood of each cell."""
+        _, _, information = self.link.likelihood(self.index, self.treated)
+        information = self.weights * information
+        return tuple(terms.gram(information[rows]) for rows, terms in self.terms)
 
 
 @dataclass(frozen=True, eq=False)
