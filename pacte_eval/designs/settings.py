@@ -1,8 +1,9 @@
-"""What settings may hold; one that is out of range is refused in a sentence that names it."""
+"""What settings may hold, one out of range being refused in a sentence that names it, and how the
+settings of a design say what was left out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -15,6 +16,12 @@ def check_choice(name: str, value: object, known: Iterable[str]) -> None:
     known = list(known)
     if value not in known:
         raise InputError(f"{name}={value!r} is unknown: {nearest(str(value), known)}")
+
+
+def left_out(dropped: Mapping[str, str]) -> dict[str, object]:
+    """The setting that lists columns left out, with the reason; none where none is."""
+    listed = "; ".join(f"{name} ({why})" for name, why in dropped.items())
+    return {"dropped": listed} if listed else {}
 
 
 def is_whole(value: object, least: int) -> bool:

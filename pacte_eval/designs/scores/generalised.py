@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.designs.scores.terms import model_terms
 from pacte_eval.frames import Arms
-from pacte_eval.frames.columns import is_factor, normalise
+from pacte_eval.frames.columns import normalise
 
 _SEPARATED = 1e-9
 
@@ -33,11 +34,14 @@ def generalised_score(arms: Arms) -> pd.DataFrame:
 
     if arms.covariates.shape[1] == 0:
         raise InputError("a score needs at least one covariate: the arms have none")
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=200)
-    model.fit(_matrix(arms.covariates), arms.arm.cat.codes.to_numpy(), arms.weights)
-    scores = pd.DataFrame(
-        model.predict_proba(_matrix(arms.covariates)), index=arms.unit, columns=list(arms.names)
+    covariates = {name: normalise(arms.covariates[name], "covariate") for name in arms.covariates}
+    terms = model_terms(pd.DataFrame(covariates))
+    matrix = terms.times(np.eye(len(terms.names)))
+    model = LogisticRegression(
+        C=np.inf, solver="newton-cholesky", fit_intercept=False, tol=1e-10, max_iter=200
     )
+    model.fit(matrix, arms.arm.cat.codes.to_numpy(), arms.weights)
+    scores = pd.DataFrame(model.predict_proba(matrix), index=arms.unit, columns=list(arms.names))
     for arm in arms.names:
         others = scores.loc[~arms.members(arm), arm]
         if (others < _SEPARATED).all():
@@ -46,17 +50,3 @@ def generalised_score(arms: Arms) -> pd.DataFrame:
                 "arm is comparable; coarsen the covariates or leave the arm out"
             )
     return scores
-
-
-def _matrix(covariates: pd.DataFrame) -> np.ndarray:
-    columns = []
-    for name in covariates.columns:
-        column = normalise(covariates[name], "covariate")
-        if is_factor(column):
-            codes = column.cat.codes.to_numpy()
-            columns += [codes == code for code in range(1, len(column.cat.categories))]
-        else:
-            values = column.to_numpy(dtype=np.float64)
-            spread = values.std()
-            columns.append((values - values.mean()) / (spread if spread > 0 else 1.0))
-    return np.column_stack(columns).astype(np.float64)

@@ -11,6 +11,7 @@ import pandas as pd
 from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.designs.scores.logit import Logit
 from pacte_eval.designs.scores.probit import Probit
+from pacte_eval.designs.settings import left_out
 from pacte_eval.frames import Comparison
 
 
@@ -138,9 +139,9 @@ def read_score(score: Score, support: Support | None, comparison: Comparison) ->
         for arm, label in ((comparison.treated, "treated"), (~comparison.treated, "control")):
             if not kept[arm].any():
                 raise InputError(f"support={support!r} keeps no {label} unit: choose a wider rule")
-    settings: dict[str, object] = {"score": "given" if model is None else model.name}
-    if model is not None and model.dropped:
-        settings["dropped"] = "; ".join(f"{name} ({why})" for name, why in model.dropped.items())
+    settings: dict[str, object] = {"score": "given"}
+    if model is not None:
+        settings = {"score": model.name, **left_out(model.dropped)}
     if support is not None:
         low, high = values[kept].min(), values[kept].max()
         settings["support"] = f"{support} (kept: {low:.4g} to {high:.4g})"

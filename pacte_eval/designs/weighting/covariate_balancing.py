@@ -13,7 +13,7 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.design import WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.newton import NoMinimumError, Point, minimise
 from pacte_eval.designs.scores.terms import Rows, Terms
-from pacte_eval.designs.settings import check_choice
+from pacte_eval.designs.settings import check_choice, left_out
 from pacte_eval.designs.weighting.calibration import (
     CalibratedWeights,
     EstimatedWeights,
@@ -69,19 +69,16 @@ class CovariateBalancingScore:
                 f"('{terms.names[failure.column]}'): the arms do not overlap on it; coarsen it, "
                 "group its levels or leave it out"
             ) from None
-        settings: dict[str, object] = {
-            "design": "CovariateBalancingScore",
-            "estimand": self.estimand,
-            "score": f"logit that balances its {len(terms.names)} columns",
-        }
-        if terms.dropped:
-            listed = (f"{name} ({why})" for name, why in terms.dropped.items())
-            settings["dropped"] = "; ".join(listed)
         return Design(
             comparison=comparison,
             weights=weights,
             support=support_table(comparison, weights > 0, [], word=WEIGHTED),
-            settings=settings,
+            settings={
+                "design": "CovariateBalancingScore",
+                "estimand": self.estimand,
+                "score": f"logit that balances its {len(terms.names)} columns",
+                **left_out(terms.dropped),
+            },
             kind="weights",
             estimand=self.estimand,
             score=expit(index),

@@ -14,7 +14,7 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.cells import exact_cells, named_column
 from pacte_eval.designs.design import NO_CONTROL, NO_TREATED, WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.terms import Terms
-from pacte_eval.designs.settings import check_choice, is_whole
+from pacte_eval.designs.settings import check_choice, is_whole, left_out
 from pacte_eval.designs.weighting.calibration import (
     CalibratedWeights,
     EstimatedWeights,
@@ -148,16 +148,14 @@ class EntropyBalancing:
         )
 
     def _settings(self, dropped: dict[str, str]) -> dict[str, object]:
-        settings: dict[str, object] = {
+        return {
             "design": "EntropyBalancing",
             "estimand": self.estimand,
             "moments": self.moments,
             "interactions": ", ".join(":".join(group) for group in self.interactions) or "none",
             "within": ", ".join(self.within) or "none",
+            **left_out(dropped),
         }
-        if dropped:
-            settings["dropped"] = "; ".join(f"{name} ({why})" for name, why in dropped.items())
-        return settings
 
 
 def _facing(covariates: pd.DataFrame, source: np.ndarray, target: np.ndarray) -> np.ndarray:
