@@ -70,7 +70,7 @@ class WeightedOperator:
         """
         outcome, observed = filled(values)
         weights = outcome_weights(self._design, observed)
-        share = self._target(weights, observed)
+        share = self._target(weights)
         total = share.sum(axis=0)
         share = share / total
         arms = [self._arm(side, outcome, weights, observed, share, total) for side in (True, False)]
@@ -102,7 +102,7 @@ class WeightedOperator:
             ),
         )
 
-    def _target(self, weights: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    def _target(self, weights: np.ndarray) -> np.ndarray:
         """Weight of each unit in the target population: shape (n, t) or (n, 1)."""
         comparison, estimand = self._design.comparison, self._design.estimand
         if estimand in ("ATT", "ATC"):

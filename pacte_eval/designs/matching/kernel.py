@@ -3,7 +3,7 @@ gives more weight to those whose score is nearer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,7 +15,7 @@ from pacte_eval.designs.design import NO_CONTROL, Design, matched_weights, suppo
 from pacte_eval.designs.matching.kernel_matches import KernelMatches
 from pacte_eval.designs.matching.kernel_sums import GAUSSIAN_REACH, Kernel
 from pacte_eval.designs.matching.spaces import ScoreSpace
-from pacte_eval.designs.scores.scored import Score, Support, read_score
+from pacte_eval.designs.scores.scored import Score, Scored, Support, read_score
 from pacte_eval.designs.settings import check_choice, is_number
 from pacte_eval.frames import Comparison
 
@@ -90,19 +90,14 @@ class KernelMatching:
             )
         if self.kernel == "local-linear":
             matches = matches.local_linear()
-        weights = matched_weights(comparison, matches)
         held = np.zeros(cell.max() + 1, dtype=bool)
         held[cell[sources]] = True
-        reasons = [
-            (~scored.kept, scored.reason),
-            (comparison.treated & held[cell], OUT_OF_REACH),
-            (comparison.treated, NO_CONTROL),
-        ]
         reach = f", cut at {GAUSSIAN_REACH} bandwidths" if self.kernel == "gaussian" else ""
-        return Design(
-            comparison=comparison,
-            weights=weights,
-            support=support_table(comparison, weights != 0, reasons),
+        return kernel_design(
+            comparison,
+            matches,
+            space,
+            scored,
             settings={
                 "design": "KernelMatching",
                 **scored.settings,
@@ -110,9 +105,38 @@ class KernelMatching:
                 "bandwidth": f"{self.bandwidth} in units of the score",
                 "exact": ", ".join(self.exact) or "none",
             },
-            kind="kernel",
-            score=scored.values,
-            matches=matches,
-            space=space,
-            model=scored.model,
+            reasons=[(comparison.treated & held[cell], OUT_OF_REACH)],
         )
+
+
+def kernel_design(
+    comparison: Comparison,
+    matches: KernelMatches,
+    space: ScoreSpace,
+    scored: Scored,
+    *,
+    settings: Mapping[str, object],
+    reasons: Sequence[tuple[np.ndarray, str]] = (),
+) -> Design:
+    """The design that compares each treated unit with a weighted mean of controls.
+
+    Parameters
+    ----------
+    comparison, matches, space, scored, settings
+        As in `Design`, with the score and its support.
+    reasons : sequence of (bool array of shape (n,), str)
+        Why units are left out, between their support and "no control in the cell".
+    """
+    weights = matched_weights(comparison, matches)
+    reasons = [(~scored.kept, scored.reason), *reasons, (comparison.treated, NO_CONTROL)]
+    return Design(
+        comparison=comparison,
+        weights=weights,
+        support=support_table(comparison, weights != 0, reasons),
+        settings=settings,
+        kind="kernel",
+        score=scored.values,
+        matches=matches,
+        space=space,
+        model=scored.model,
+    )

@@ -10,7 +10,8 @@ import numpy as np
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.cells import exact_cells
-from pacte_eval.designs.design import NO_CONTROL, Design, matched_weights, support_table
+from pacte_eval.designs.design import Design
+from pacte_eval.designs.matching.kernel import kernel_design
 from pacte_eval.designs.matching.kernel_matches import KernelMatches
 from pacte_eval.designs.matching.kernel_sums import Kernel
 from pacte_eval.designs.matching.spaces import ScoreSpace
@@ -87,12 +88,11 @@ class RadiusMatching:
         radius = self.radius * largest
         kernel = Kernel.epanechnikov(max(radius, np.finfo(np.float64).tiny))
         matches = KernelMatches.of(space, targets, sources, comparison.weights, kernel)
-        weights = matched_weights(comparison, matches)
-        reasons = [(~scored.kept, scored.reason), (comparison.treated, NO_CONTROL)]
-        return Design(
-            comparison=comparison,
-            weights=weights,
-            support=support_table(comparison, weights != 0, reasons),
+        return kernel_design(
+            comparison,
+            matches,
+            space,
+            scored,
             settings={
                 "design": "RadiusMatching",
                 **scored.settings,
@@ -101,11 +101,6 @@ class RadiusMatching:
                 "weights": "1 - (distance / radius)²",
                 "exact": ", ".join(self.exact) or "none",
             },
-            kind="kernel",
-            score=scored.values,
-            matches=matches,
-            space=space,
-            model=scored.model,
         )
 
 
