@@ -5,8 +5,9 @@ Public names
 ``estimate(design, outcomes, *, contrast="level", reference=None, se=None, cluster=None,
 adjust=None, periods=None, level=0.95) -> Effects``
 ``full_att_bounds(design, outcomes, limits=(0, 1)) -> DataFrame``
-``Effects`` : ``table``, ``covariance(mask=None)``, ``bands(level=0.95)``, ``contrast(a, b)``,
-``tie_span()``, ``summary()``
+``Effects`` : ``table``, ``covariance(mask=None)``, ``bands(level=0.95, multiplier="gaussian")``,
+``contrast(a, b)``, ``pool(weights, over)``, ``cumulate(first, last)``, ``beside(*others)``,
+``by(cell)``, ``tie_span()``, ``summary()``
 """
 
 from pacte_eval.effects.bounds import full_att_bounds

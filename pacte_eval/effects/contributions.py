@@ -1,81 +1,206 @@
-"""Contributions are computed when asked for, by blocks of periods, and never stored whole."""
+"""What each cluster contributes to each estimate: columns made when asked for, whose cross
+products are the joint covariance."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
-from pacte_eval.effects.block import Block, Operator
-from pacte_eval.effects.inputs import Clusters
+from pacte_eval.definitions.errors import InputError
 
-_BLOCK = 4_000_000
+_BUDGET = 64_000_000
 
 
-class SummedContributions:
-    """Contributions of chosen columns of outcomes, summed by cluster in float64.
+class Contributions(ABC):
+    """Contributions to k estimates, summed by cluster in float64."""
+
+    @property
+    @abstractmethod
+    def number(self) -> int:
+        """Rows: clusters, used or not."""
+
+    @property
+    @abstractmethod
+    def clusters(self) -> pd.Index:
+        """Identity of each cluster, unique; its name says what a cluster is."""
+
+    @abstractmethod
+    def __call__(self, columns: Sequence[int]) -> np.ndarray:
+        """Contributions to some estimates: float64 array, shape (number, len(columns))."""
+
+    def gram(self, columns: Sequence[int]) -> np.ndarray:
+        """Joint covariance of some estimates: float array, shape (len(columns),) * 2."""
+        result = np.empty((len(columns), len(columns)))
+        width = max(1, _BUDGET // max(self.number, 1))
+        for first in range(0, len(columns), width):
+            left = self(columns[first : first + width])
+            for second in range(first, len(columns), width):
+                right = left if second == first else self(columns[second : second + width])
+                product = left.T @ right
+                result[first : first + width, second : second + width] = product
+                result[second : second + width, first : first + width] = product.T
+        return result
+
+
+class StoredContributions(Contributions):
+    """Contributions held as they are, where they are few.
 
     Parameters
     ----------
-    operator : callable
-        From outcomes (n, columns) to a `Block`.
-    outcomes : float array, shape (n, t)
-        NaN where censored; float32 is widened as it is used.
-    base : float array, shape (n, 1), optional
-        What a difference subtracts from each unit.
-    clusters : Clusters
-        Sums by cluster are scaled by √(G / (G − 1)) for G clusters.
+    values : float array, shape (clusters, k)
+        Already summed by cluster; single precision is widened as it is used.
+    clusters : pandas.Index
     """
 
-    def __init__(
-        self,
-        operator: Operator,
-        outcomes: np.ndarray,
-        base: np.ndarray | None,
-        clusters: Clusters,
-    ) -> None:
-        self._operator = operator
-        self._outcomes = outcomes
-        self._base = base
-        self._sum: sparse.csr_matrix | None = None
-        codes = clusters.codes
-        if codes is not None:
-            inside = np.flatnonzero(codes >= 0)
-            factor = np.sqrt(clusters.number / (clusters.number - 1))
-            self._sum = sparse.csr_matrix(
-                (np.full(len(inside), factor), (codes[inside], inside)),
-                shape=(int(codes.max()) + 1, len(codes)),
-            )
+    def __init__(self, values: np.ndarray, clusters: pd.Index) -> None:
+        self._values = values
+        self._clusters = clusters
 
     @property
-    def width(self) -> int:
-        """Columns that are worked on at once."""
-        return max(1, _BLOCK // len(self._outcomes))
+    def number(self) -> int:
+        return len(self._values)
 
-    def values(self, columns: Sequence[int]) -> np.ndarray:
-        """Outcomes of some columns, less the reference mean of each unit: (n, columns)."""
-        chosen = self._outcomes[:, list(columns)].astype(np.float64)
-        return chosen if self._base is None else chosen - self._base
-
-    def block(self, columns: Sequence[int]) -> Block:
-        """Estimates and contributions of some columns."""
-        return self._operator(self.values(columns))
-
-    def by_cluster(self, block: Block) -> np.ndarray:
-        """Contributions summed to (clusters, columns); NaN where units are too few for an error."""
-        given = block.contributions
-        summed = given if self._sum is None else np.asarray(self._sum @ given)
-        summed[:, ~block.varies] = np.nan
-        return summed
+    @property
+    def clusters(self) -> pd.Index:
+        return self._clusters
 
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
-        """Summed contributions of some columns: (clusters, columns)."""
-        summed = np.empty((0, 0))
-        for start in range(0, len(columns), self.width):
-            part = columns[start : start + self.width]
-            given = self.by_cluster(self.block(part))
-            if start == 0:
-                summed = np.empty((len(given), len(columns)))
-            summed[:, start : start + len(part)] = given
-        return summed
+        return self._values[:, list(columns)].astype(np.float64)
+
+
+class LinearContributions(Contributions):
+    """Contributions to linear combinations of estimates.
+
+    Parameters
+    ----------
+    base : Contributions
+    matrix : sparse array, shape (k, m)
+        A column of coefficients for each combination.
+    """
+
+    def __init__(self, base: Contributions, matrix: sparse.csc_array) -> None:
+        self._base = base
+        self._matrix = matrix
+
+    @property
+    def number(self) -> int:
+        return self._base.number
+
+    @property
+    def clusters(self) -> pd.Index:
+        return self._base.clusters
+
+    def __call__(self, columns: Sequence[int]) -> np.ndarray:
+        used, part = self._restricted(columns)
+        made = np.zeros((self.number, len(columns)))
+        lacking = np.zeros(len(columns), dtype=bool)
+        width = max(1, _BUDGET // max(self.number, 1))
+        for start in range(0, len(used), width):
+            values, coefficients = (
+                self._base(used[start : start + width]),
+                part[start : start + width],
+            )
+            missing = np.isnan(values).any(axis=0)
+            lacking |= (coefficients[missing] != 0).any(axis=0)
+            made += np.where(missing, 0.0, values) @ coefficients
+        made[:, lacking] = np.nan
+        return made
+
+    def gram(self, columns: Sequence[int]) -> np.ndarray:
+        used, part = self._restricted(columns)
+        base = self._base.gram(used)
+        missing = np.isnan(np.diag(base))
+        kept = part[~missing]
+        made = np.asarray(kept.T @ base[np.ix_(~missing, ~missing)] @ kept)
+        lacking = (part[missing] != 0).any(axis=0)
+        made[lacking], made[:, lacking] = np.nan, np.nan
+        return made
+
+    def _restricted(self, columns: Sequence[int]) -> tuple[list[int], np.ndarray]:
+        """The estimates that enter some combinations, and their coefficients."""
+        part = self._matrix[:, list(columns)]
+        used = np.unique(part.indices)
+        return used.tolist(), part.tocsr()[used].toarray()
+
+
+class JoinedContributions(Contributions):
+    """Contributions to estimates of several origins, clusters recognised by their identity.
+
+    Parameters
+    ----------
+    parts : sequence of Contributions
+    counts : sequence of int
+        Estimates of each part.
+
+    Raises
+    ------
+    InputError
+        If clusters are not of one nature.
+    """
+
+    def __init__(self, parts: Sequence[Contributions], counts: Sequence[int]) -> None:
+        natures = {str(part.clusters.name) for part in parts}
+        if len(natures) > 1:
+            raise InputError(
+                f"clusters differ in nature ({', '.join(sorted(natures))}): give the same cluster= "
+                "to the estimates to be joined"
+            )
+        self._parts = parts
+        self._starts = np.cumsum([0, *counts])
+        clusters = parts[0].clusters
+        for part in parts[1:]:
+            clusters = clusters.union(part.clusters, sort=False)
+        self._clusters = clusters.rename(parts[0].clusters.name)
+        self._rows = [self._clusters.get_indexer(part.clusters) for part in parts]
+
+    @property
+    def number(self) -> int:
+        return len(self._clusters)
+
+    @property
+    def clusters(self) -> pd.Index:
+        return self._clusters
+
+    def __call__(self, columns: Sequence[int]) -> np.ndarray:
+        asked = np.asarray(columns)
+        of = np.searchsorted(self._starts, asked, side="right") - 1
+        made = np.zeros((self.number, len(asked)))
+        for place, (part, rows) in enumerate(zip(self._parts, self._rows, strict=True)):
+            own = np.flatnonzero(of == place)
+            if len(own):
+                made[np.ix_(rows, own)] = part((asked[own] - self._starts[place]).tolist())
+        return made
+
+
+def summed_by_cluster(
+    values: np.ndarray, cluster: np.ndarray, *, correction: bool = True
+) -> tuple[np.ndarray, pd.Index]:
+    """Contributions of units summed by cluster, in float64.
+
+    Parameters
+    ----------
+    values : float array, shape (n, k)
+    cluster : array, shape (n,)
+    correction : bool
+        Multiply by √(G / (G − 1)) for G clusters, where they are fewer than units.
+
+    Returns
+    -------
+    summed : float array, shape (G, k)
+    clusters : pandas.Index
+    """
+    codes, found = pd.factorize(cluster)
+    if len(found) == len(codes):
+        return values.astype(np.float64), pd.Index(found)
+    if len(found) == 1:
+        raise InputError("all units are in one cluster: no standard error can be computed")
+    factor = np.sqrt(len(found) / (len(found) - 1)) if correction else 1.0
+    total = sparse.csr_array(
+        (np.full(len(codes), factor), (codes, np.arange(len(codes)))),
+        shape=(len(found), len(codes)),
+    )
+    return np.asarray(total @ values.astype(np.float64)), pd.Index(found)

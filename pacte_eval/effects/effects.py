@@ -7,16 +7,35 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import pyarrow as pa
+from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.effects import families
+from pacte_eval.effects.bands import Multiplier, largest_draws
+from pacte_eval.effects.contributions import (
+    Contributions,
+    JoinedContributions,
+    LinearContributions,
+)
+from pacte_eval.effects.families import Combination, Dimension, Selection, Weights
+from pacte_eval.effects.table import IDENTITY, check_level, paths, tidy
 
 LARGEST_FAMILY = 5_000
-_DRAWS = 20_000
-_SEED = 20_190_401
-_BUDGET = 64_000_000
-
-Contributions = Callable[[Sequence[int]], np.ndarray]
+_BLOCK = 512
+_FACTS = [
+    "comparison",
+    "outcome",
+    "cell",
+    "estimator",
+    "estimand",
+    "se_kind",
+    "target_population",
+    "weights",
+    "base_period",
+    "control_group",
+]
+_SHOWN = ["month", "estimate", "se", "ci_low", "ci_high", "p", "n_treated", "n_control"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,21 +47,24 @@ class Effects:
     table : DataFrame
         One row per estimate: ``comparison``, ``outcome``, ``month``, ``cell``, ``estimator``,
         ``estimand``, ``estimate``, ``se``, ``se_kind``, ``ci_low``, ``ci_high``, ``p``,
-        ``n_treated``, ``n_control``, ``treated_mean``, ``control_mean``,
-        ``target_population``, ``contribution_kind``.
-    contributions : callable
-        From positions of rows of the table to an array (clusters, rows) whose cross products are
-        the joint covariance; None where ``contribution_kind`` is ``"none"``.
-    clusters : int
-        Number of independent clusters, among all units.
+        ``n_treated``, ``n_control``, ``treated_mean``, ``control_mean``, ``target_population``,
+        ``weights``, ``base_period``, ``control_group``, ``contribution_kind``.
+    contributions : Contributions or None
+        Columns whose cross products are the joint covariance of the rows of the table; None where
+        ``contribution_kind`` is ``"none"``.
+    level : float
+        Of the intervals of the table.
     ties : callable or None
         What the choice among ties could make of each row; None where nothing was shared.
+    cells : callable or None
+        The effects in each value of a cell, from the same design; None where there is no design.
     """
 
     table: pd.DataFrame
-    contributions: Contributions | None = field(repr=False)
-    clusters: int
+    contributions: Contributions | None = field(repr=False, default=None)
+    level: float = 0.95
     ties: Callable[[], pd.DataFrame] | None = field(repr=False, default=None)
+    cells: Callable[..., Effects] | None = field(repr=False, default=None)
 
     def covariance(self, mask: np.ndarray | Sequence[bool] | None = None) -> pd.DataFrame:
         """Joint covariance of the estimates where `mask` is true (all by default).
@@ -50,7 +72,7 @@ class Effects:
         Returns
         -------
         DataFrame
-            Indexed both ways by month.
+            Indexed both ways by what tells the rows apart (the month, for one path).
 
         Raises
         ------
@@ -64,73 +86,128 @@ class Effects:
                 f"a joint covariance of {len(chosen)} estimates is refused: ask for at most "
                 f"{LARGEST_FAMILY} with a mask"
             )
-        result = np.empty((len(chosen), len(chosen)))
-        width = max(1, _BUDGET // max(self.clusters, 1))
-        starts = range(0, len(chosen), width)
-        for first in starts:
-            left = apply(chosen[first : first + width])
-            for second in range(first, len(chosen), width):
-                right = left if second == first else apply(chosen[second : second + width])
-                product = left.T @ right
-                result[first : first + width, second : second + width] = product
-                result[second : second + width, first : first + width] = product.T
-        months = self.table["month"].iloc[chosen].to_numpy()
-        return pd.DataFrame(result, index=months, columns=months)
+        part = self.table.iloc[chosen]
+        names = [
+            name for name in IDENTITY if name in part and part[name].nunique(dropna=False) > 1
+        ] or ["month"]
+        index = (
+            pd.Index(part[names[0]]) if len(names) == 1 else pd.MultiIndex.from_frame(part[names])
+        )
+        return pd.DataFrame(apply.gram(chosen), index=index, columns=index)
 
-    def bands(self, level: float = 0.95) -> pd.DataFrame:
-        """Bands that cover all estimates of the table at once.
+    def bands(self, level: float = 0.95, multiplier: Multiplier = "gaussian") -> pd.DataFrame:
+        """Bands that cover all months of a path (comparison, outcome and cell) at once.
 
-        The critical value is the quantile of the largest absolute Gaussian draw under the joint
-        correlation, from a fixed seed.
+        Parameters
+        ----------
+        level : float
+        multiplier : ``"gaussian"`` or ``"rademacher"``
+            The critical value is the quantile of the largest absolute draw: Gaussian, from the
+            joint covariance, or of contributions multiplied by random signs; from a fixed seed.
 
         Returns
         -------
         DataFrame
-            ``month``, ``estimate``, ``band_low``, ``band_high``, ``critical``; missing where the
-            standard error is.
+            What tells rows apart, ``estimate``, ``band_low``, ``band_high``, ``critical``; missing
+            where the standard error is.
         """
         check_level(level)
         error = self.table["se"].to_numpy()
         varying = np.isfinite(error) & (error > 0)
-        critical = np.nan
-        if varying.any():
-            covariance = self.covariance(varying).to_numpy()
-            scale = np.sqrt(np.diag(covariance))
-            values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
-            root = vectors * np.sqrt(np.maximum(values, 0.0))
-            draws = np.random.default_rng(_SEED).standard_normal((_DRAWS, len(scale)))
-            critical = float(np.quantile(np.abs(draws @ root.T).max(axis=1), level))
-        estimate = self.table["estimate"].to_numpy()
+        critical = np.full(len(self), np.nan)
+        path = paths(self.table)
+        for one in np.unique(path):
+            rows = np.flatnonzero(varying & (path == one))
+            if len(rows):
+                draws = largest_draws(self._linear(), rows.tolist(), multiplier)
+                critical[path == one] = np.quantile(draws, level)
         half = np.where(error == 0, 0.0, critical * error)
-        return pd.DataFrame(
-            {
-                "month": self.table["month"],
-                "estimate": estimate,
-                "band_low": estimate - half,
-                "band_high": estimate + half,
-                "critical": critical,
-            }
+        estimate = self.table["estimate"]
+        return self.table[[name for name in IDENTITY if name in self.table]].assign(
+            estimate=estimate,
+            band_low=estimate - half,
+            band_high=estimate + half,
+            critical=critical,
         )
 
-    def contrast(self, a: int | str, b: int | str) -> pd.Series:
-        """The effect at period `a` less the effect at period `b`, with its joint error.
+    def contrast(self, a: Selection, b: Selection) -> Effects:
+        """The estimates selected by `a` less those selected by `b`, with their joint error.
 
-        Returns
-        -------
-        Series
-            ``estimate``, ``se``, ``ci_low``, ``ci_high``, ``p`` (95 %).
+        Parameters
+        ----------
+        a, b : period, or mapping of columns to values
+            A period names a month; a mapping any of ``month, cell, outcome, comparison, group,
+            period``: ``{"cell": "femmes"}`` less ``{"cell": "hommes"}``, month by month.
+
+        Raises
+        ------
+        InputError
+            If they name no estimate, or estimates that do not pair.
         """
-        rows = []
-        for month in (a, b):
-            found = np.flatnonzero((self.table["month"] == month).to_numpy())
-            if len(found) != 1:
-                raise InputError(f"period {month!r} names {len(found)} estimates, not one")
-            rows.append(int(found[0]))
-        joint = self._linear()(rows)
-        error = float(np.sqrt(np.sum((joint[:, 0] - joint[:, 1]) ** 2)))
-        values = self.table["estimate"].to_numpy()
-        estimate = float(values[rows[0]] - values[rows[1]])
-        return pd.Series({"estimate": estimate, "se": error, **interval(estimate, error, 0.95)})
+        return self._combined(families.contrast(self.table, a, b))
+
+    def pool(
+        self,
+        weights: Weights | Sequence[float] | np.ndarray | pd.Series = "n_treated",
+        over: Dimension = "month",
+    ) -> Effects:
+        """Weighted means of the estimates over months, cells, comparisons or groups.
+
+        Parameters
+        ----------
+        weights : ``"n_treated"``, ``"equal"`` or array, one per row of the table
+            Taken as fixed, and made to sum to one; estimates that are missing are left out, and
+            counted in the column ``weights``.
+        over : str
+            ``"month"``, ``"cell"``, ``"comparison"``, ``"outcome"``, ``"group"`` or ``"period"``;
+            one mean for each value of the others.
+        """
+        return self._combined(families.pool(self.table, weights, over))
+
+    def cumulate(self, first: int = 1, last: int | None = None) -> Effects:
+        """Sums from month `first` to each month: of employment, the months of work gained.
+
+        Raises
+        ------
+        InputError
+            If a month of the span is not in the table, or months have names.
+        """
+        return self._combined(families.cumulate(self.table, first, last))
+
+    def beside(self, *others: Effects) -> Effects:
+        """These estimates and others in one table, with their joint covariance.
+
+        Clusters are recognised by their identity: estimates from two designs that share persons
+        can be pooled and contrasted.
+
+        Raises
+        ------
+        InputError
+            If clusters are not of one nature in all of them.
+        """
+        every = [self, *others]
+        joined = JoinedContributions([one._linear() for one in every], [len(one) for one in every])
+        table = pd.concat([one.table for one in every], ignore_index=True)
+        return Effects(table, joined, self.level)
+
+    def by(self, cell: str | Sequence[str], *, refit: bool = False) -> Effects:
+        """The same effects within each value of a cell, from the same design.
+
+        Parameters
+        ----------
+        cell : str or sequence of str
+            Cells, strata or covariates of the comparison; several give their crossings.
+        refit : bool
+            Fit the design anew in cells that it does not balance; else their effect is missing.
+
+        Raises
+        ------
+        InputError
+            If the estimates do not come from a design, or the cell is unknown.
+        """
+        if self.cells is None:
+            raise InputError("by() is for the effects that estimate() makes from a design")
+        return self.cells(cell, refit=refit)
 
     def tie_span(self) -> pd.DataFrame:
         """The least and the largest estimate that a choice among equally near units can give.
@@ -154,34 +231,51 @@ class Effects:
 
     def summary(self) -> str:
         """The table as text, with what is common to all its rows above it."""
-        common = [
-            "comparison",
-            "outcome",
-            "estimator",
-            "estimand",
-            "se_kind",
-            "target_population",
+        common = [name for name in _FACTS if self.table[name].nunique(dropna=False) == 1]
+        varying = [
+            name for name in IDENTITY if name in self.table and name not in [*common, "month"]
         ]
-        shown = ["month", "estimate", "se", "ci_low", "ci_high", "p", "n_treated", "n_control"]
-        body = self.table[shown].to_string(index=False, float_format=lambda value: f"{value:.4f}")
-        width = max(len(line) for line in body.splitlines())
-        facts = [f"{name + ':':<20}{', '.join(self.table[name].unique())}" for name in common]
-        return "\n".join(
-            ["Effects".center(width).rstrip(), "=" * width, *facts, "-" * width, body, "=" * width]
+        body = self.table[[*varying, *_SHOWN]].to_string(
+            index=False, na_rep="", float_format=lambda value: f"{value:.4f}"
         )
+        width = max(len(line) for line in body.splitlines())
+        facts = [f"{name + ':':<20}{self.table[name].iloc[0]}" for name in common]
+        title = type(self).__name__.center(width).rstrip()
+        return "\n".join([title, "=" * width, *facts, "-" * width, body, "=" * width])
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The table as an Arrow stream, as ``polars.DataFrame(effects)`` takes it."""
+        made = pa.Table.from_pandas(self.table, preserve_index=False)
+        return made.__arrow_c_stream__(requested_schema)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __repr__(self) -> str:
         outcomes = ", ".join(self.table["outcome"].unique())
-        return f"Effects({outcomes}: {len(self)} estimates, {self.table['se_kind'].iloc[0]})"
+        kind = self.table["se_kind"].iloc[0]
+        return f"{type(self).__name__}({outcomes}: {len(self)} estimates, {kind})"
+
+    def _combined(self, combination: Combination) -> Effects:
+        """Effects that are linear combinations of these."""
+        matrix, old = combination.matrix, self.table
+        made = LinearContributions(self._linear(), matrix)
+        new = list(range(matrix.shape[1]))
+        parts = [new[start : start + _BLOCK] for start in range(0, len(new), _BLOCK)]
+        error = np.sqrt(
+            np.concatenate([np.zeros(0), *(np.diag(made.gram(part)) for part in parts)])
+        )
+        rows = combination.rows.drop(columns=["ci_low", "ci_high", "p"])
+        for name in ("estimate", "treated_mean", "control_mean"):
+            rows[name] = _times(matrix, old[name].to_numpy(dtype=float))
+        rows["se"] = np.where(rows["estimate"].notna(), error, np.nan)
+        return Effects(tidy(rows, level=self.level), made, self.level)
 
     def _linear(self) -> Contributions:
         if self.contributions is None:
             raise InputError(
                 f"standard errors of kind '{self.table['se_kind'].iloc[0]}' have no contributions: "
-                "no covariance, band or contrast follows from them"
+                "no covariance, band, pooled mean or contrast follows from them"
             )
         return self.contributions
 
@@ -194,14 +288,10 @@ class Effects:
         return [int(row) for row in np.flatnonzero(chosen)]
 
 
-def interval(estimate: float, error: float, level: float) -> dict[str, float]:
-    """Gaussian interval and two-sided p-value; missing where the error is, or is zero for p."""
-    half = stats.norm.ppf(0.5 + level / 2) * error
-    p = 2 * stats.norm.sf(abs(estimate) / error) if error > 0 else np.nan
-    return {"ci_low": estimate - half, "ci_high": estimate + half, "p": float(p)}
-
-
-def check_level(level: float) -> None:
-    """Refuse a level that is no probability, as 95."""
-    if not 0 < level < 1:
-        raise InputError(f"level={level} must lie between 0 and 1, as 0.95")
+def _times(matrix: sparse.csc_array, values: np.ndarray) -> np.ndarray:
+    """Combinations of values, missing where one that enters is, or where none does."""
+    missing = np.isnan(values)
+    made = matrix.T @ np.where(missing, 0.0, values)
+    entries = abs(matrix)
+    lacking = (entries.T @ missing.astype(float) > 0) | (entries.sum(axis=0) == 0)
+    return np.where(lacking, np.nan, made)

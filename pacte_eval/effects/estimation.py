@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,9 +12,8 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
 from pacte_eval.effects.block import Block, Operator
-from pacte_eval.effects.contributions import SummedContributions
-from pacte_eval.effects.effects import Effects, check_level, interval
-from pacte_eval.effects.inputs import Clusters, read_clusters, read_outcome, read_window
+from pacte_eval.effects.effects import Effects
+from pacte_eval.effects.inputs import Clusters, Given, read_clusters, read_outcomes, read_window
 from pacte_eval.effects.matched import MatchedOperator, homoscedastic_variance
 from pacte_eval.effects.regression import Regression
 from pacte_eval.effects.standard_errors import (
@@ -29,6 +28,8 @@ from pacte_eval.effects.standard_errors import (
     read_adjustment,
     read_error,
 )
+from pacte_eval.effects.summed import SummedContributions
+from pacte_eval.effects.table import Wording, check_level, intervals, tidy
 from pacte_eval.effects.ties import TieSpan, breaks_ties
 from pacte_eval.effects.weighted import WeightedOperator
 from pacte_eval.effects.wild import WildBootstrap
@@ -37,7 +38,7 @@ from pacte_eval.frames import Outcomes
 
 def estimate(
     design: Design,
-    outcomes: Outcomes | pd.DataFrame | pd.Series | np.ndarray,
+    outcomes: Given | Sequence[Outcomes] | Mapping[str, Outcomes],
     *,
     contrast: Literal["level", "difference"] = "level",
     reference: Sequence[Period] | None = None,
@@ -52,7 +53,8 @@ def estimate(
     Parameters
     ----------
     design : Design
-    outcomes : Outcomes, or Series, DataFrame or array of exactly n rows
+    outcomes : Outcomes, several of them, or Series, DataFrame or array of exactly n rows
+        A list or mapping of `Outcomes` gives the paths of all of them, with their covariance.
         A Series or DataFrame indexed by the units is put in their order; an array, or a default
         index, is in the order of the comparison; an index that names some units only is refused.
     contrast : ``"level"`` or ``"difference"``
@@ -123,7 +125,7 @@ def estimate(
     comparison = design.comparison
     adjust = read_adjustment(adjust, design)
     se = read_error(se, design, adjust)
-    name, values, labels = read_outcome(outcomes, comparison, periods)
+    given = read_outcomes(outcomes, comparison, periods)
     source = contributions_of(se, design)
     clusters = read_clusters(
         cluster,
@@ -136,20 +138,25 @@ def estimate(
         raise InputError(f"se='{se}' is meaningless with clusters: give cluster='unit'")
     if clusters.codes is None and se == "wild-cluster":
         raise InputError("se='wild-cluster' needs clusters of several units: give cluster=")
-    window = read_window(contrast, reference, labels)
-    base = None
-    if window is not None:
-        base = values[:, window].astype(np.float64).mean(axis=1, keepdims=True)
+    windows = [read_window(contrast, reference, labels) for _, _, labels in given]
+    bases = [
+        None if window is None else values[:, window].astype(np.float64).mean(axis=1, keepdims=True)
+        for (_, values, _), window in zip(given, windows, strict=True)
+    ]
     regression = None
     if adjust != "none":
         regression = Regression.of(comparison, augmented=adjust == "augmented")
+    months = [(name, label) for name, _, labels in given for label in labels]
 
     summed = SummedContributions(
-        _operator(design, source, clusters, regression), values, base, clusters
+        _operator(design, source, clusters, regression),
+        [values for _, values, _ in given],
+        bases,
+        clusters,
     )
-    rows = []
-    for start in range(0, len(labels), summed.width):
-        columns = list(range(start, min(start + summed.width, len(labels))))
+    parts = []
+    for start in range(0, len(months), summed.width):
+        columns = list(range(start, min(start + summed.width, len(months))))
         block = summed.block(columns)
         if is_homoscedastic(se):
             variance = homoscedastic_variance(
@@ -159,34 +166,37 @@ def estimate(
         else:
             contributions = summed.by_cluster(block)
             variance = np.sum(contributions**2, axis=0)
-        error = np.sqrt(variance)
         wild = None
         if se == "otsu-rai":
             wild = WildBootstrap.of(contributions)
         elif se == "wild-cluster":
             wild = WildBootstrap.studentised(contributions)
-        rows += [
-            _row(block, place, labels[column], float(error[place]), level, wild)
-            for place, column in enumerate(columns)
-        ]
+        parts.append(_rows(block, np.sqrt(variance), level, wild))
+    rows = pd.concat(parts, ignore_index=True).assign(
+        outcome=[name for name, _ in months],
+        month=[label for _, label in months],
+    )
     kind = contribution_kind(se, design)
-    common = {
-        "comparison": f"{comparison.treated_label} contre {comparison.control_label}",
-        "outcome": name,
-        "cell": "ensemble",
-        "estimator": str(design.settings["design"]) + _ADJUSTED[adjust],
-        "estimand": f"{design.estimand}, {_contrast_label(labels, window)}",
-        "se_kind": error_label(se, design, clusters),
-        "target_population": _population(design),
-        "contribution_kind": kind,
-    }
+    wording = Wording(
+        comparison=f"{comparison.treated_label} contre {comparison.control_label}",
+        outcome=given[0][0],
+        estimator=str(design.settings["design"]) + _ADJUSTED[adjust],
+        estimand=f"{design.estimand}, {'niveau' if windows[0] is None else 'différence'}",
+        se_kind=error_label(se, design, clusters),
+        target_population=_population(design),
+        weights=_WEIGHTS[design.estimand],
+        base_period=_base_period(given[0][2], windows[0]),
+        control_group=comparison.control_label,
+        contribution_kind=kind,
+    )
+    ties = None
+    if adjust == "none" and breaks_ties(design) and len(given) == 1:
+        ties = TieSpan(design, summed.values, given[0][2])
     return Effects(
-        table=pd.DataFrame([row | common for row in rows], columns=_COLUMNS),
+        table=tidy(rows, wording, level=level),
         contributions=None if kind == "none" else summed,
-        clusters=len(comparison) if clusters.codes is None else int(clusters.codes.max()) + 1,
-        ties=TieSpan(design, summed.values, labels)
-        if adjust == "none" and breaks_ties(design)
-        else None,
+        level=level,
+        ties=ties,
     )
 
 
@@ -204,29 +214,26 @@ def _operator(
     )
 
 
-def _row(
-    block: Block,
-    place: int,
-    month: Period,
-    error: float,
-    level: float,
-    wild: WildBootstrap | None,
-) -> dict[str, object]:
-    effect = float(block.estimate[place])
-    if wild is None or np.isnan(error):
-        limits = interval(effect, error, level)
-    else:
-        limits = wild.interval(place, effect, level)
-    return {
-        "month": month,
-        "estimate": effect,
-        "se": error,
-        **limits,
-        "n_treated": int(block.n_treated[place]),
-        "n_control": int(block.n_control[place]),
-        "treated_mean": float(block.treated_mean[place]),
-        "control_mean": float(block.control_mean[place]),
-    }
+def _rows(
+    block: Block, error: np.ndarray, level: float, wild: WildBootstrap | None
+) -> pd.DataFrame:
+    limits = intervals(block.estimate, error, level)
+    if wild is not None:
+        for place in np.flatnonzero(np.isfinite(error)):
+            drawn = wild.interval(int(place), float(block.estimate[place]), level)
+            for name, value in drawn.items():
+                limits[name][place] = value
+    return pd.DataFrame(
+        {
+            "estimate": block.estimate,
+            "se": error,
+            **limits,
+            "n_treated": block.n_treated.astype(int),
+            "n_control": block.n_control.astype(int),
+            "treated_mean": block.treated_mean,
+            "control_mean": block.control_mean,
+        }
+    )
 
 
 _ADJUSTED: dict[Adjustment, str] = {
@@ -234,38 +241,24 @@ _ADJUSTED: dict[Adjustment, str] = {
     "regression": ", ajusté par régression",
     "augmented": ", augmenté d'une régression",
 }
-_COLUMNS = [
-    "comparison",
-    "outcome",
-    "month",
-    "cell",
-    "estimator",
-    "estimand",
-    "estimate",
-    "se",
-    "se_kind",
-    "ci_low",
-    "ci_high",
-    "p",
-    "n_treated",
-    "n_control",
-    "treated_mean",
-    "control_mean",
-    "target_population",
-    "contribution_kind",
-]
+_WEIGHTS = {
+    "ATT": "traités comparables, par poids de sondage",
+    "ATC": "témoins comparables, par poids de sondage",
+    "ATE": "unités comparables, par poids de sondage",
+    "ATO": "unités, selon leur recouvrement",
+}
 
 
-def _contrast_label(labels: tuple[Period, ...], window: list[int] | None) -> str:
+def _base_period(labels: tuple[Period, ...], window: list[int] | None) -> str:
     if window is None:
-        return "niveau"
+        return "aucune (niveau)"
     names = [
         str(label).replace("-", "−") if isinstance(label, int) else label
         for label in (labels[place] for place in window)
     ]
     together = window == list(range(window[0], window[-1] + 1))
     span = f"{names[0]} à {names[-1]}" if together and len(names) > 1 else ", ".join(names)
-    return f"différence, référence {span}"
+    return f"moyenne de {span}" if len(names) > 1 else names[0]
 
 
 _TARGET = {"ATT": "traités", "ATC": "témoins", "ATE": "unités"}

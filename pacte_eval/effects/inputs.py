@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,10 +18,35 @@ from pacte_eval.frames import Comparison, Outcomes
 Labelled = TypeVar("Labelled", bound=pd.Series | pd.DataFrame)
 
 
-def read_outcome(
-    outcomes: Outcomes | pd.DataFrame | pd.Series | np.ndarray,
+Given = Outcomes | pd.DataFrame | pd.Series | np.ndarray
+
+
+def read_outcomes(
+    outcomes: Given | Sequence[Outcomes] | Mapping[str, Outcomes],
     comparison: Comparison,
     periods: Sequence[Period] | None,
+) -> list[tuple[str, np.ndarray, tuple[Period, ...]]]:
+    """Name, values and periods of each outcome; several are a sequence or mapping of `Outcomes`.
+
+    Raises
+    ------
+    InputError
+        If there is none, two have one name, or one is no `Outcomes`.
+    """
+    if isinstance(outcomes, (Outcomes, pd.DataFrame, pd.Series, np.ndarray)):
+        return [read_outcome(outcomes, comparison, periods)]
+    several = list(outcomes.values() if isinstance(outcomes, Mapping) else outcomes)
+    if not several or not all(isinstance(one, Outcomes) for one in several):
+        raise InputError("outcomes= of several must be a list or mapping of Outcomes")
+    names = [one.name for one in several]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"two outcomes are named '{twice}': name them apart")
+    return [read_outcome(one, comparison, periods) for one in several]
+
+
+def read_outcome(
+    outcomes: Given, comparison: Comparison, periods: Sequence[Period] | None
 ) -> tuple[str, np.ndarray, tuple[Period, ...]]:
     if isinstance(outcomes, Outcomes):
         if periods is not None:
@@ -88,11 +113,23 @@ class Clusters:
         Clusters with a unit that the design uses.
     label : str
         What makes a cluster, in French.
+    keys : array or pandas.Index, shape (n,)
+        What each unit's cluster is known by.
     """
 
     codes: np.ndarray | None
     number: int
     label: str
+    keys: np.ndarray | pd.Index
+
+    def identities(self) -> pd.Index:
+        """Identity of each cluster, in the order of codes, or of units."""
+        if self.codes is None:
+            return pd.Index(self.keys, name=self.label)
+        first = np.full(int(self.codes.max()) + 1, -1)
+        inside = np.flatnonzero(self.codes >= 0)[::-1]
+        first[self.codes[inside]] = inside
+        return pd.Index(np.asarray(self.keys)[first], name=self.label)
 
 
 def read_clusters(
@@ -115,11 +152,12 @@ def read_clusters(
     comparison = design.comparison
     used = design.weights != 0
     if isinstance(cluster, str) and cluster == "unit":
-        return Clusters(None, int(used.sum()), "unité")
+        return Clusters(None, int(used.sum()), "unité", comparison.unit)
     if cluster is None and by_set and len(pd.unique(comparison.cluster)) == len(comparison):
         cluster = "set"
     if isinstance(cluster, str) and cluster == "set":
         codes, label = _sets(design), "paire" if design.kind == "pairs" else "ensemble apparié"
+        member = codes
     else:
         member, label = _members(cluster, comparison)
         if pd.isna(member).any():
@@ -128,7 +166,8 @@ def read_clusters(
     number = int(np.count_nonzero(np.bincount(codes[used & (codes >= 0)])))
     if number == 1:
         raise InputError("all units are in one cluster: no standard error can be computed")
-    return Clusters(None if len(codes) == codes.max() + 1 else codes, number, label)
+    alone = len(codes) == codes.max() + 1
+    return Clusters(None if alone else codes, number, label, member)
 
 
 def _sets(design: Design) -> np.ndarray:

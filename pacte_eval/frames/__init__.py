@@ -1,4 +1,4 @@
-"""What the estimators take, wherever it comes from: two arms side by side, and their outcomes.
+"""What the estimators take, wherever it comes from: arms side by side, outcomes, panels.
 
 Public names
 ------------
@@ -10,10 +10,15 @@ cluster=None, weights=None, treated_label="formés", control_label="en attente")
 weights=None, labels=None)``, ``Arms.compare(treated, control) -> Comparison``
 ``Outcomes(name, values, periods, units, measure="", coverage="")``
 ``Outcomes.aligned(units)``
+``Panel.from_frame(long, *, unit, period, first_treated, outcome, covariates=(), cluster=None,
+weights=None)``, ``Panel.as_cross_sections()``, ``Panel.subset(mask)``
+``CrossSections.from_frame(frame, *, period, first_treated, outcome, covariates=(), cluster=None,
+weights=None)``
 """
 
 from pacte_eval.frames.arms import Arms
 from pacte_eval.frames.comparison import Comparison
 from pacte_eval.frames.outcomes import Outcomes
+from pacte_eval.frames.panel import CrossSections, Panel
 
-__all__ = ["Arms", "Comparison", "Outcomes"]
+__all__ = ["Arms", "Comparison", "CrossSections", "Outcomes", "Panel"]

@@ -36,6 +36,11 @@ from pacte_eval.studies.cells import Cell
 from pacte_eval.studies.designs import named_design, prepared, without_history_from
 
 UNITS = {"part": "points"}
+# Columns of effects that the tables of a study say in columns of their own.
+SAID_OTHERWISE = [
+    *["comparison", "cell", "estimand", "outcome"],
+    *["weights", "base_period", "control_group"],
+]
 HALF = 0.5  # the largest standard deviation of a share
 
 
@@ -226,7 +231,7 @@ class Analysis:
         self, effects: Effects, name: str, contrast: str, reference: str
     ) -> pd.DataFrame:
         measure = self.cohort.outcomes[name].measure
-        kept = effects.table.drop(columns=["comparison", "cell", "estimand"], errors="ignore")
+        kept = effects.table.drop(columns=SAID_OTHERWISE)
         return kept.rename(columns={"month": "when"}).assign(
             outcome=name,
             unit=UNITS.get(measure, measure),
