@@ -1,0 +1,1 @@
+"""Difference-in-differences: who is treated when, against who is not yet, period by period."""
