@@ -13,6 +13,8 @@ from scipy import sparse
 from pacte_eval.definitions.errors import InputError
 
 _BUDGET = 64_000_000
+# Combinations worked on at once, and the most estimates whose joint covariance they go through.
+_FEW, _GRAM = 512, 2_000
 
 
 class Contributions(ABC):
@@ -43,6 +45,15 @@ class Contributions(ABC):
                 product = left.T @ right
                 result[first : first + width, second : second + width] = product
                 result[second : second + width, first : first + width] = product.T
+        return result
+
+    def variances(self, columns: Sequence[int]) -> np.ndarray:
+        """Variance of some estimates, the diagonal of `gram`: float array, (len(columns),)."""
+        result = np.empty(len(columns))
+        width = max(1, _BUDGET // max(self.number, 1))
+        for start in range(0, len(columns), width):
+            values = self(columns[start : start + width])
+            result[start : start + width] = np.einsum("ij,ij->j", values, values)
         return result
 
 
@@ -119,6 +130,16 @@ class LinearContributions(Contributions):
         lacking = (part[missing] != 0).any(axis=0)
         made[lacking], made[:, lacking] = np.nan, np.nan
         return made
+
+    def variances(self, columns: Sequence[int]) -> np.ndarray:
+        made = [np.zeros(0)]
+        for start in range(0, len(columns), _FEW):
+            part = columns[start : start + _FEW]
+            if len(np.unique(self._matrix[:, list(part)].indices)) <= _GRAM:
+                made.append(np.diag(self.gram(part)))
+            else:
+                made.append(super().variances(part))
+        return np.concatenate(made)
 
     def _restricted(self, columns: Sequence[int]) -> tuple[list[int], np.ndarray]:
         """The estimates that enter some combinations, and their coefficients."""

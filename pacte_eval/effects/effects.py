@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,23 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects import families
-from pacte_eval.effects.bands import Multiplier, largest_draws
+from pacte_eval.effects.bands import Multiplier, check_multiplier, critical_value
 from pacte_eval.effects.contributions import (
     Contributions,
     JoinedContributions,
     LinearContributions,
 )
 from pacte_eval.effects.families import Combination, Dimension, Selection, Weights
+from pacte_eval.effects.multiplicity import (
+    Adjusting,
+    adjustment_in_french,
+    from_p_values,
+    read_method,
+    romano_wolf,
+)
 from pacte_eval.effects.table import IDENTITY, check_level, paths, tidy
 
 LARGEST_FAMILY = 5_000
-_BLOCK = 512
 _FACTS = [
     "comparison",
     "outcome",
@@ -81,11 +88,7 @@ class Effects:
         """
         chosen = self._chosen(mask)
         apply = self._linear()
-        if len(chosen) > LARGEST_FAMILY:
-            raise InputError(
-                f"a joint covariance of {len(chosen)} estimates is refused: ask for at most "
-                f"{LARGEST_FAMILY} with a mask"
-            )
+        _refuse_large(chosen)
         part = self.table.iloc[chosen]
         names = [
             name for name in IDENTITY if name in part and part[name].nunique(dropna=False) > 1
@@ -112,6 +115,7 @@ class Effects:
             where the standard error is.
         """
         check_level(level)
+        check_multiplier(multiplier)
         error = self.table["se"].to_numpy()
         varying = np.isfinite(error) & (error > 0)
         critical = np.full(len(self), np.nan)
@@ -119,8 +123,9 @@ class Effects:
         for one in np.unique(path):
             rows = np.flatnonzero(varying & (path == one))
             if len(rows):
-                draws = largest_draws(self._linear(), rows.tolist(), multiplier)
-                critical[path == one] = np.quantile(draws, level)
+                critical[path == one] = critical_value(
+                    self._linear(), rows.tolist(), multiplier, level
+                )
         half = np.where(error == 0, 0.0, critical * error)
         estimate = self.table["estimate"]
         return self.table[[name for name in IDENTITY if name in self.table]].assign(
@@ -130,14 +135,74 @@ class Effects:
             critical=critical,
         )
 
+    def adjusted(
+        self,
+        method: Adjusting = "holm",
+        mask: np.ndarray | Sequence[bool] | None = None,
+        *,
+        multiplier: Multiplier | None = None,
+    ) -> Self:
+        """The same estimates, their p-values adjusted for the family that they are.
+
+        Parameters
+        ----------
+        method : ``"holm"``, ``"bh"``, ``"by"`` or ``"romano-wolf"``
+            Holm and Romano–Wolf hold the risk of any false discovery; Benjamini–Hochberg and
+            Benjamini–Yekutieli (under any dependence) the expected share of false ones.
+        mask : array of bool, optional
+            Rows that make the family; all by default. The others keep what an earlier call gave
+            them, so that a table may hold several families.
+        multiplier : ``"gaussian"`` or ``"rademacher"``, optional
+            What Romano–Wolf draws, 9,999 times from a fixed seed: as in `bands`, and Gaussian by
+            default.
+
+        Returns
+        -------
+        Effects
+            With the columns ``p_adjusted`` and ``adjustment``. A row without p-value stays without,
+            and is in no family; they are counted in ``adjustment``.
+
+        Raises
+        ------
+        InputError
+            If no row of the family has a p-value; with ``"romano-wolf"``, as `covariance` does.
+        """
+        drawn = read_method(method, multiplier)
+        chosen = self._chosen(mask)
+        p = self.table["p"].to_numpy(dtype=float)
+        family = [row for row in chosen if np.isfinite(p[row])]
+        if not family:
+            raise InputError(f"none of the {len(chosen)} rows of the family has a p-value")
+        if method == "romano-wolf":
+            _refuse_large(family)
+            rows = self.table.iloc[family]
+            statistics = (rows["estimate"] / rows["se"]).to_numpy(dtype=float)
+            adjusted = romano_wolf(statistics, self._linear(), family, drawn)
+        else:
+            adjusted = from_p_values(p[family], method)
+        words = adjustment_in_french(method, drawn, len(family), len(chosen) - len(family))
+        table = self.table.copy()
+        if "p_adjusted" not in table:
+            after = list(table).index("p") + 1
+            table.insert(after, "p_adjusted", np.nan)
+            table.insert(after + 1, "adjustment", "aucun")
+        values, texts = table["p_adjusted"].to_numpy(copy=True), table["adjustment"].to_list()
+        values[chosen] = np.nan
+        values[family] = adjusted
+        for row in chosen:
+            texts[row] = words
+        table["p_adjusted"], table["adjustment"] = values, texts
+        return replace(self, table=table)
+
     def contrast(self, a: Selection, b: Selection) -> Effects:
         """The estimates selected by `a` less those selected by `b`, with their joint error.
 
         Parameters
         ----------
         a, b : period, or mapping of columns to values
-            A period names a month; a mapping any of ``month, cell, outcome, comparison, group,
-            period``: ``{"cell": "femmes"}`` less ``{"cell": "hommes"}``, month by month.
+            A period names a month; a mapping any of ``month, cell, outcome, comparison, estimator,
+            estimand, group, period``: ``{"cell": "femmes"}`` less ``{"cell": "hommes"}``, month by
+            month.
 
         Raises
         ------
@@ -167,6 +232,8 @@ class Effects:
     def cumulate(self, first: int = 1, last: int | None = None) -> Effects:
         """Sums from month `first` to each month: of employment, the months of work gained.
 
+        Rows without month, as an overall effect, enter none.
+
         Raises
         ------
         InputError
@@ -183,11 +250,20 @@ class Effects:
         Raises
         ------
         InputError
-            If clusters are not of one nature in all of them.
+            If clusters are not of one nature in all of them, intervals are not of one level, or
+            two estimates are alike in all that tells rows apart.
         """
         every = [self, *others]
+        if len({one.level for one in every}) > 1:
+            raise InputError("intervals of several levels in one table: give level= once for all")
         joined = JoinedContributions([one._linear() for one in every], [len(one) for one in every])
         table = pd.concat([one.table for one in every], ignore_index=True)
+        alike = int(table.duplicated([name for name in IDENTITY if name in table]).sum())
+        if alike:
+            raise InputError(
+                f"{alike} estimates are of the same comparison, outcome, estimator, estimand, cell "
+                "and month as others beside them: name outcomes or arms apart"
+            )
         return Effects(table, joined, self.level)
 
     def by(self, cell: str | Sequence[str], *, refit: bool = False) -> Effects:
@@ -260,12 +336,10 @@ class Effects:
         """Effects that are linear combinations of these."""
         matrix, old = combination.matrix, self.table
         made = LinearContributions(self._linear(), matrix)
-        new = list(range(matrix.shape[1]))
-        parts = [new[start : start + _BLOCK] for start in range(0, len(new), _BLOCK)]
-        error = np.sqrt(
-            np.concatenate([np.zeros(0), *(np.diag(made.gram(part)) for part in parts)])
+        error = np.sqrt(made.variances(range(matrix.shape[1])))
+        rows = combination.rows.drop(
+            columns=["ci_low", "ci_high", "p", "p_adjusted", "adjustment"], errors="ignore"
         )
-        rows = combination.rows.drop(columns=["ci_low", "ci_high", "p"])
         for name in ("estimate", "treated_mean", "control_mean"):
             rows[name] = _times(matrix, old[name].to_numpy(dtype=float))
         rows["se"] = np.where(rows["estimate"].notna(), error, np.nan)
@@ -286,6 +360,14 @@ class Effects:
         if chosen.dtype != bool or chosen.shape != (len(self),):
             raise InputError(f"a mask needs {len(self)} booleans, one per row of the table")
         return [int(row) for row in np.flatnonzero(chosen)]
+
+
+def _refuse_large(chosen: Sequence[int]) -> None:
+    if len(chosen) > LARGEST_FAMILY:
+        raise InputError(
+            f"a joint covariance of {len(chosen)} estimates is refused: ask for at most "
+            f"{LARGEST_FAMILY} with a mask"
+        )
 
 
 def _times(matrix: sparse.csc_array, values: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def contrast(table: pd.DataFrame, a: Selection, b: Selection) -> Combination:
     """Estimates selected by `a` less those selected by `b`, paired on all else that tells apart."""
     first, second = _select(table, a), _select(table, b)
     fixed = _named(a) | _named(b)
-    keys = [name for name in _identity(table) if name not in fixed]
+    keys = _others(table, fixed)
     left, right = (table.iloc[rows].assign(row=rows)[[*keys, "row"]] for rows in (first, second))
     if keys:
         paired = left.merge(right, on=keys, suffixes=("_a", "_b"))
@@ -64,9 +64,11 @@ def contrast(table: pd.DataFrame, a: Selection, b: Selection) -> Combination:
     one, other = paired["row_a"].to_numpy(), paired["row_b"].to_numpy()
     rows = table.iloc[one].reset_index(drop=True)
     less = table.iloc[other].reset_index(drop=True)
-    for name in fixed:
-        differs = (rows[name] != less[name]).to_numpy()
-        if name in ("month", "group", "period"):
+    for name in [name for name in _identity(table) if name not in keys]:
+        differs = ~_same(rows[name], less[name])
+        if name not in fixed:
+            rows[name] = rows[name].astype(object).where(~differs, None)
+        elif name in _WORD:
             words = [
                 f", {_WORD[name]} {_signed(x)} moins {_signed(y)}"
                 for x, y in zip(rows[name], less[name], strict=True)
@@ -95,11 +97,12 @@ def pool(
 ) -> Combination:
     """Weighted means over one dimension, for each value of the others; missing ones left out."""
     identity = _identity(table)
-    if over not in identity:
-        raise InputError(f"over='{over}' is not in the table: {nearest(over, identity)}")
+    known = [name for name in identity if name not in ("estimator", "estimand")]
+    if over not in known:
+        raise InputError(f"over='{over}' is not in the table: {nearest(over, known)}")
     weight, words = _weights(table, weights)
     weight = np.where(table["estimate"].notna(), weight, 0.0)
-    keys = [name for name in identity if name != over]
+    keys = _others(table, {over})
     code = table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()
     mass = np.bincount(code, weight)
     share = np.divide(weight, mass[code], out=np.zeros(len(weight)), where=mass[code] > 0)
@@ -108,6 +111,9 @@ def pool(
     used = np.bincount(code, weight != 0).astype(int)
     seen = np.bincount(code)
     rows[over] = _POOLED.get(over)
+    for name in set(identity) - {over, *keys}:
+        several = (table[name].groupby(code).nunique() > 1).to_numpy()
+        rows[name] = rows[name].astype(object).where(~several, None)
     rows["weights"] = [
         f"{words}, {count} estimations" + (f" ({all_ - count} manquantes)" if all_ > count else "")
         for count, all_ in zip(used, seen, strict=True)
@@ -127,22 +133,26 @@ def pool(
 
 
 def cumulate(table: pd.DataFrame, first: int, last: int | None) -> Combination:
-    """Running sums over months, from `first` on, within each path."""
+    """Running sums over months, from `first` on, within each path; rows without month in none."""
     months = pd.to_numeric(table["month"], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    if np.isnan(months).any():
-        raise InputError("cumulate() adds up months counted from entry: some rows have none")
+    if np.isnan(months[table["month"].notna().to_numpy()]).any() or np.isnan(months).all():
+        raise InputError("cumulate() adds up months counted from entry: these rows have none")
     kept = np.flatnonzero((months >= first) & (months <= (np.inf if last is None else last)))
     if len(kept) == 0:
-        raise InputError(f"no month from {first} to {last or 'the end'}: check the table")
-    keys = [name for name in _identity(table) if name != "month"]
+        end = "the end" if last is None else last
+        raise InputError(f"no month from {first} to {end}: check the table")
+    keys = _others(table, {"month"})
     code = table.groupby(keys, sort=False, dropna=False).ngroup().to_numpy()[kept]
     order = np.lexsort((months[kept], code))
     kept, code = kept[order], code[order]
-    steps = np.diff(months[kept])[np.diff(code) == 0]
-    if (steps != 1).any():
+    begins = np.flatnonzero(np.diff(code, prepend=-1))
+    ends = np.append(begins[1:], len(kept)) - 1
+    whole = months[kept[begins]] == first
+    if last is not None:
+        whole &= months[kept[ends]] == last
+    if not whole.all() or (np.diff(months[kept])[np.diff(code) == 0] != 1).any():
         raise InputError("cumulate() needs every month of the span: some are not in the table")
     new = np.arange(len(kept))
-    begins = np.concatenate([[0], np.flatnonzero(np.diff(code)) + 1])
     start = np.repeat(begins, np.diff([*begins, len(kept)]))
     length = new - start + 1
     column = np.repeat(new, length)
@@ -167,6 +177,24 @@ def _signed(value: object) -> str:
 
 def _identity(table: pd.DataFrame) -> list[str]:
     return [name for name in IDENTITY if name in table]
+
+
+def _others(table: pd.DataFrame, fixed: set[str]) -> list[str]:
+    """What tells rows apart besides some columns; of month, group and period, two tell the third.
+
+    Where every row has the three, the period is left out, or the month if the period is named.
+    """
+    free = _identity(table)
+    three = ["month", "group", "period"]
+    if set(three) <= set(free) and table[three].notna().all(axis=None):
+        free.remove("month" if "period" in fixed else "period")
+    return [name for name in free if name not in fixed]
+
+
+def _same(values: pd.Series, others: pd.Series) -> np.ndarray:
+    """Where two columns hold the same value, or are both missing."""
+    left, right = values.astype(object), others.astype(object)
+    return ((left == right) | (left.isna() & right.isna())).to_numpy(dtype=bool)
 
 
 def _named(selection: Selection) -> set[str]:

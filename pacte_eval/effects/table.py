@@ -11,8 +11,8 @@ from scipy import stats
 from pacte_eval.definitions.errors import InputError
 
 # What tells one row from another; `group` and `period` are those of group-time effects.
-IDENTITY = ["comparison", "outcome", "cell", "month", "group", "period"]
-PATH = ["comparison", "outcome", "cell"]
+PATH = ["comparison", "outcome", "estimator", "estimand", "cell"]
+IDENTITY = [*PATH, "month", "group", "period"]
 COLUMNS = [
     "comparison",
     "outcome",
@@ -119,7 +119,7 @@ def check_level(level: float) -> None:
 
 
 def paths(table: pd.DataFrame) -> np.ndarray:
-    """Number of the path (comparison, outcome and cell) of each row, from 0."""
+    """Number of the path (comparison, outcome, estimator and cell) of each row, from 0."""
     return table.groupby(PATH, sort=False, dropna=False).ngroup().to_numpy()
 
 
