@@ -1,0 +1,126 @@
+"""Effects by cohort and calendar period, and the contributions behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pacte_eval.effects.differences.cohort_contributions import CohortContributions
+from pacte_eval.effects.differences.staggered import StaggeredPanel
+from pacte_eval.effects.differences.unit_effects import fit_unit_effects
+
+
+@dataclass(frozen=True, eq=False)
+class CellEffects:
+    """Effects of k cells.
+
+    Attributes
+    ----------
+    cohort, period : int arrays, shape (k,)
+        Their positions.
+    estimate : float array, shape (k,)
+        NaN where the data do not determine it.
+    contributions : CohortContributions
+        Of k columns.
+    mass : float array, shape (k,)
+        Weights of the treated observations behind each.
+    n_treated, n_control : int arrays, shape (k,)
+        Units of the cell, and units that serve as controls at its period.
+    treated_mean : float array, shape (k,)
+    """
+
+    cohort: np.ndarray
+    period: np.ndarray
+    estimate: np.ndarray
+    contributions: CohortContributions
+    mass: np.ndarray
+    n_treated: np.ndarray
+    n_control: np.ndarray
+    treated_mean: np.ndarray
+
+
+def saturated_effects(data: StaggeredPanel, free: np.ndarray, control: np.ndarray) -> CellEffects:
+    """Coefficients of indicators of cells, beside effects of units and of periods.
+
+    Parameters
+    ----------
+    data : StaggeredPanel
+    free : bool array, shape (cohorts, t)
+        Cells with an indicator.
+    control : bool array, shape (cohorts, t)
+        Cells whose units serve as controls.
+    """
+    t = len(data.periods)
+    cohort, period = np.nonzero(free)
+    count = len(cohort)
+    q = data.covariate_count
+    maps = []
+    for g in range(data.cohorts):
+        own = np.flatnonzero(cohort == g)
+        m = np.zeros((t, t + count))
+        m[:, :t] = np.eye(t)
+        m[period[own], t + own] = 1.0
+        maps.append(m)
+    fit = fit_unit_effects(data, data.observed, maps)
+    contrasts = np.zeros((t + count + q, count))
+    contrasts[t + np.arange(count), np.arange(count)] = 1.0
+    estimable = fit.estimable(contrasts)
+    toward = np.where(estimable, fit.inverse @ contrasts, np.nan)
+    loadings = np.stack(
+        [np.concatenate([m @ toward[: t + count], toward[t + count :]]) for m in maps]
+    )
+    return described(
+        data,
+        data.observed,
+        free,
+        control,
+        estimate=np.where(estimable, fit.coefficients[t : t + count], np.nan),
+        contributions=CohortContributions(
+            fit.scores, data.bounds, loadings, data.cluster, data.nature
+        ),
+    )
+
+
+def described(
+    data: StaggeredPanel,
+    treated: np.ndarray,
+    free: np.ndarray,
+    control: np.ndarray,
+    *,
+    estimate: np.ndarray,
+    contributions: CohortContributions,
+) -> CellEffects:
+    """Effects with the counts and means of their cells.
+
+    Parameters
+    ----------
+    treated : bool array, shape (n, t)
+        Observations that count in cells.
+    free : bool array, shape (cohorts, t)
+        Cells, in the order of the estimates.
+    control : bool array, shape (cohorts, t)
+        Cells whose units serve as controls.
+    """
+    cohort, period = np.nonzero(free)
+    rows = data.slices()
+    number, mass, total = (np.zeros(free.shape) for _ in range(3))
+    untreated = np.zeros(free.shape[1])
+    for g, own in enumerate(rows):
+        inside, w = treated[own], data.weights[own]
+        number[g] = inside.sum(axis=0)
+        mass[g] = w @ inside
+        total[g] = w @ (inside * data.values[own])
+        untreated += data.observed[own].sum(axis=0) * control[g]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / mass
+    return CellEffects(
+        cohort=cohort,
+        period=period,
+        estimate=estimate,
+        contributions=contributions,
+        mass=mass[cohort, period],
+        n_treated=number[cohort, period].astype(int),
+        n_control=untreated[period].astype(int),
+        treated_mean=mean[cohort, period],
+    )
