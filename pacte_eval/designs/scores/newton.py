@@ -56,7 +56,13 @@ class NoMinimumError(Exception):
         self.direction = direction
 
 
-def minimise(function: Convex, start: np.ndarray, *, flat: float = _FLAT) -> np.ndarray:
+def minimise(
+    function: Convex,
+    start: np.ndarray,
+    *,
+    flat: float = _FLAT,
+    precision: float = _PRECISION,
+) -> np.ndarray:
     """Parameters of the minimum: float array, shape (p,).
 
     Parameters
@@ -65,6 +71,9 @@ def minimise(function: Convex, start: np.ndarray, *, flat: float = _FLAT) -> np.
     start : float array, shape (p,)
     flat : float
         Least curvature along any direction, as a share of that at the start.
+    precision : float
+        The Newton decrement (twice what a step lowers the function by) from where the last step is
+        taken.
 
     Raises
     ------
@@ -73,9 +82,9 @@ def minimise(function: Convex, start: np.ndarray, *, flat: float = _FLAT) -> np.
 
     Notes
     -----
-    The last step is taken from where the Newton decrement is under 1e-13 and a hundredth of the
-    one before. Near a minimum each decrement is of the order of the square of the last; where the
-    function falls for ever, towards a limit, they fall by a constant factor, e.
+    The last step is taken from where the Newton decrement is under the precision and a hundredth
+    of the one before. Near a minimum each decrement is of the order of the square of the last;
+    where the function falls for ever, towards a limit, they fall by a constant factor, e.
     """
     if len(start) == 0:
         return start
@@ -90,7 +99,7 @@ def minimise(function: Convex, start: np.ndarray, *, flat: float = _FLAT) -> np.
         if curvature[0] < flat:
             raise NoMinimumError(step)
         decrement = float(along @ moves)
-        if decrement <= min(_PRECISION, _QUADRATIC * before):
+        if decrement <= min(precision, _QUADRATIC * before):
             return parameters + step
         rounding, length = _ROUNDING * (1 + abs(point.value)), 1.0
         reached = function.at(parameters + step)

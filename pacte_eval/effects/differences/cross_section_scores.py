@@ -14,22 +14,24 @@ equation 3.4). Outcome regression (Heckman, Ichimura and Todd 1997, *Review of E
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.differences.nuisances import (
     LeastSquares,
     Odds,
     logit_odds,
     tilted_odds,
 )
+from pacte_eval.effects.differences.panel_scores import TRIMMED_FROM, NotIdentifiedError
 
 Method = Literal["reg", "ipw", "ipw-ht", "dr", "dr-improved"]
 
 
-class LevelScores(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class LevelScores:
     """An estimate, and what each row contributes to it.
 
     Attributes
@@ -37,10 +39,16 @@ class LevelScores(NamedTuple):
     estimate : float
     contributions : float array, shape (n,)
         Their squares sum to the variance, rows being independent.
+    treated_mean : float
+        Mean of the treated after, less their mean before.
+    trimmed : int
+        Controls set aside for a score of 0.995 or more.
     """
 
     estimate: float
     contributions: np.ndarray
+    treated_mean: float
+    trimmed: int
 
 
 def att_of_levels(
@@ -73,7 +81,7 @@ def att_of_levels(
 
     Raises
     ------
-    InputError
+    NotIdentifiedError
         If a group is not seen at one of the periods, or a nuisance is not determined.
 
     Notes
@@ -85,89 +93,121 @@ def att_of_levels(
     regression before treatment; that term is small where odds balance the covariates.
     """
     _check_groups(post, treated)
-    if method == "ipw-ht":
-        return _unnormalised(values, post, treated, columns, weights)
-    improved = method == "dr-improved"
-    odds: Odds | None = None
-    outside = np.zeros(len(values))
+    odds = trimmed = None
     if method != "reg":
-        odds = (tilted_odds if improved else logit_odds)(treated, columns, weights)
-        outside = np.where(odds.overlapping & ~treated, weights * odds.values, 0.0)
-    targets = weights * treated
-    estimate, contributions = 0.0, np.zeros(len(values))
-    for sign, now in ((1.0, post), (-1.0, ~post)):
-        change, own = np.zeros(len(values)), values
-        inside = targets * now
+        fitted = tilted_odds if method == "dr-improved" else logit_odds
+        odds = fitted(treated, columns, weights)
+        trimmed = ~odds.overlapping & ~treated
+    sample = _Sample(values, treated, columns, weights, method, odds)
+    side = sample.unnormalised if method == "ipw-ht" else sample.normalised
+    after, before = side(post), side(~post)
+    inside = weights * treated
+    return LevelScores(
+        after.value - before.value,
+        after.contributions - before.contributions,
+        _mean(inside * post, values).value - _mean(inside * ~post, values).value,
+        0 if trimmed is None else int(trimmed.sum()),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Mean:
+    """A weighted mean, and what each row contributes to it."""
+
+    value: float
+    contributions: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class _Sample:
+    """The rows of both periods, with the odds that weigh controls (none for a regression)."""
+
+    values: np.ndarray
+    treated: np.ndarray
+    columns: np.ndarray
+    weights: np.ndarray
+    method: Method
+    odds: Odds | None
+
+    def normalised(self, now: np.ndarray) -> _Mean:
+        """The terms of one period in braces at the head of this page."""
+        columns, odds, improved = self.columns, self.odds, self.method == "dr-improved"
+        targets = self.weights * self.treated
+        inside, outside = targets * now, self._weighing() * now
         fit_treated = fit_controls = None
-        if method != "ipw":
-            base = weights * odds.values if improved and odds is not None else weights
-            fit_controls = LeastSquares.fit(columns, values, base * ~treated * now)
-            change = change - fit_controls.fitted
-        if method in ("dr", "dr-improved"):
-            fit_treated = LeastSquares.fit(columns, values, inside)
-            change, own = change + fit_treated.fitted, values - fit_treated.fitted
-        made = [_mean(targets, change), _mean(inside, own)]
+        change, own, other = np.zeros(len(self.values)), self.values, self.values
+        if self.method != "ipw":
+            base = self.weights * odds.values if odds is not None and improved else self.weights
+            fit_controls = LeastSquares.fit(columns, self.values, base * ~self.treated * now)
+            change, other = change - fit_controls.fitted, other - fit_controls.fitted
+        if self.method in ("dr", "dr-improved"):
+            fit_treated = LeastSquares.fit(columns, self.values, inside)
+            change, own = change + fit_treated.fitted, own - fit_treated.fitted
+        first, second = _mean(targets, change), _mean(inside, own)
+        value = first.value + second.value
+        contributions = first.contributions + second.contributions
+        gap = -_share(targets)
         if odds is not None:
-            other = values if fit_controls is None else values - fit_controls.fitted
-            last = _mean(outside * now, other)
-            made.append(LevelScores(-last.estimate, -last.contributions))
+            _check_overlap(outside)
+            third = _mean(outside, other)
+            value -= third.value
+            contributions -= third.contributions
+            gap += _share(outside)
             if not improved:
-                contributions -= sign * odds.influence(last.contributions)
-        if not improved:
-            if fit_controls is not None:
-                gap = -_share(targets)
-                if odds is not None:
-                    gap = gap + _share(outside * now)
-                contributions += sign * fit_controls.influence(columns.T @ gap)
-            if fit_treated is not None:
-                gap = _share(targets) - _share(inside)
-                contributions += sign * fit_treated.influence(columns.T @ gap)
-        for one in made:
-            estimate += sign * one.estimate
-            contributions += sign * one.contributions
-    return LevelScores(estimate, contributions)
+                contributions -= odds.influence(third.contributions)
+        if fit_controls is not None and not improved:
+            contributions += fit_controls.influence(columns.T @ gap)
+        if fit_treated is not None and not improved:
+            gap = _share(targets) - _share(inside)
+            contributions += fit_treated.influence(columns.T @ gap)
+        return _Mean(value, contributions)
 
+    def unnormalised(self, now: np.ndarray) -> _Mean:
+        """A sum over the shares of the treated and of the period (Abadie 2005)."""
+        targets = self.weights * self.treated
+        mass = targets.sum() * (self.weights * now).sum() / self.weights.sum()
+        terms = (targets - self._weighing()) * now * self.values / mass
+        value = float(terms.sum())
+        shares = _share(self.weights) - _share(targets) - _share(self.weights * now)
+        contributions = terms + value * shares
+        if self.odds is not None:
+            contributions += self.odds.influence(np.where(self.treated, 0.0, terms))
+        return _Mean(value, contributions)
 
-def _unnormalised(
-    values: np.ndarray,
-    post: np.ndarray,
-    treated: np.ndarray,
-    columns: np.ndarray,
-    weights: np.ndarray,
-) -> LevelScores:
-    """Weights over the product of the shares of the treated and of the period."""
-    odds = logit_odds(treated, columns, weights)
-    controls = np.where(odds.overlapping & ~treated, odds.values, 0.0)
-    signed = weights * (treated - controls)
-    total, inside = weights.sum(), (weights * treated).sum()
-    estimate, contributions = 0.0, np.zeros(len(values))
-    for sign, now in ((1.0, post), (-1.0, ~post)):
-        seen = (weights * now).sum()
-        terms = signed * now * values * total / (inside * seen)
-        one = float(terms.sum())
-        shares = _share(weights) - _share(weights * treated) - _share(weights * now)
-        estimate += sign * one
-        contributions += sign * (terms + one * shares)
-        contributions += sign * odds.influence(np.where(treated, 0.0, terms))
-    return LevelScores(estimate, contributions)
+    def _weighing(self) -> np.ndarray:
+        """Weights of the controls by their odds."""
+        if self.odds is None:
+            return np.zeros(len(self.values))
+        weighs = self.odds.overlapping & ~self.treated
+        return np.where(weighs, self.weights * self.odds.values, 0.0)
 
 
 def _share(weights: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
-def _mean(weights: np.ndarray, values: np.ndarray) -> LevelScores:
-    """A weighted mean, and its contributions."""
+def _mean(weights: np.ndarray, values: np.ndarray) -> _Mean:
     share = _share(weights)
     mean = float(share @ values)
-    return LevelScores(mean, share * (values - mean))
+    return _Mean(mean, share * (values - mean))
 
 
 def _check_groups(post: np.ndarray, treated: np.ndarray) -> None:
-    for group, label in ((treated, "treated"), (~treated, "control")):
-        for now, when in ((~post, "before"), (post, "after")):
+    groups = ((treated, "treated", "traité"), (~treated, "control", "témoin"))
+    for group, label, french in groups:
+        for now, when, quand in ((~post, "before", "avant"), (post, "after", "après")):
             if not (group & now).any():
-                raise InputError(
+                raise NotIdentifiedError(
                     f"no {label} row is seen {when} treatment: give cross-sections where each "
-                    "group is seen at both periods"
+                    "group is seen at both periods",
+                    f"aucun {french} {quand} l'entrée",
                 )
+
+
+def _check_overlap(outside: np.ndarray) -> None:
+    if not outside.any():
+        raise NotIdentifiedError(
+            f"all controls of a period have a score of {TRIMMED_FROM} or more: leave out the "
+            "covariates that tell the treated apart",
+            "score sans recouvrement",
+        )
