@@ -1,4 +1,4 @@
-"""What an operator says of some columns of outcomes at once."""
+"""What an operator says of some columns of outcomes at once, and what is known of a whole path."""
 
 from __future__ import annotations
 
@@ -27,6 +27,24 @@ class Block:
     n_control: np.ndarray
     contributions: np.ndarray
     varies: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """Estimates for the periods of one outcome in one cell; arrays of shape (t,).
+
+    Attributes
+    ----------
+    variance : float array
+        Missing where there are too few units.
+    """
+
+    estimate: np.ndarray
+    treated_mean: np.ndarray
+    control_mean: np.ndarray
+    n_treated: np.ndarray
+    n_control: np.ndarray
+    variance: np.ndarray
 
 
 Operator = Callable[[np.ndarray], Block]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,28 +12,21 @@ import pandas as pd
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
-from pacte_eval.effects.block import Block, Operator
+from pacte_eval.effects.cells import by_cell
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.inputs import Clusters, Given, read_clusters, read_outcomes, read_window
-from pacte_eval.effects.matched import MatchedOperator, homoscedastic_variance
-from pacte_eval.effects.regression import Regression
+from pacte_eval.effects.inputs import Given, read_clusters, read_outcomes, read_window
 from pacte_eval.effects.standard_errors import (
     Adjustment,
     StandardError,
     contribution_kind,
     contributions_of,
-    counts_score,
-    error_label,
     is_homoscedastic,
-    is_sandwich,
     read_adjustment,
     read_error,
 )
-from pacte_eval.effects.summed import SummedContributions
-from pacte_eval.effects.table import Wording, check_level, intervals, tidy
+from pacte_eval.effects.table import check_level, tidy
+from pacte_eval.effects.task import Asked, Task
 from pacte_eval.effects.ties import TieSpan, breaks_ties
-from pacte_eval.effects.weighted import WeightedOperator
-from pacte_eval.effects.wild import WildBootstrap
 from pacte_eval.frames import Outcomes
 
 
@@ -139,136 +133,26 @@ def estimate(
     if clusters.codes is None and se == "wild-cluster":
         raise InputError("se='wild-cluster' needs clusters of several units: give cluster=")
     windows = [read_window(contrast, reference, labels) for _, _, labels in given]
-    bases = [
-        None if window is None else values[:, window].astype(np.float64).mean(axis=1, keepdims=True)
-        for (_, values, _), window in zip(given, windows, strict=True)
-    ]
-    regression = None
-    if adjust != "none":
-        regression = Regression.of(comparison, augmented=adjust == "augmented")
-    months = [(name, label) for name, _, labels in given for label in labels]
-
-    summed = SummedContributions(
-        _operator(design, source, clusters, regression),
-        [values for _, values, _ in given],
-        bases,
-        clusters,
+    task = Task(
+        design=design,
+        outcomes=[
+            Asked(name, values, labels, window)
+            for (name, values, labels), window in zip(given, windows, strict=True)
+        ],
+        se=se,
+        adjust=adjust,
+        clusters=clusters,
+        level=level,
     )
-    parts = []
-    for start in range(0, len(months), summed.width):
-        columns = list(range(start, min(start + summed.width, len(months))))
-        block = summed.block(columns)
-        if is_homoscedastic(se):
-            variance = homoscedastic_variance(
-                design, summed.values(columns), regression, sample=se.endswith("sample")
-            )
-            variance[~block.varies] = np.nan
-        else:
-            contributions = summed.by_cluster(block)
-            variance = np.sum(contributions**2, axis=0)
-        wild = None
-        if se == "otsu-rai":
-            wild = WildBootstrap.of(contributions)
-        elif se == "wild-cluster":
-            wild = WildBootstrap.studentised(contributions)
-        parts.append(_rows(block, np.sqrt(variance), level, wild))
-    rows = pd.concat(parts, ignore_index=True).assign(
-        outcome=[name for name, _ in months],
-        month=[label for _, label in months],
-    )
+    made = task.contributions()
     kind = contribution_kind(se, design)
-    wording = Wording(
-        comparison=f"{comparison.treated_label} contre {comparison.control_label}",
-        outcome=given[0][0],
-        estimator=str(design.settings["design"]) + _ADJUSTED[adjust],
-        estimand=f"{design.estimand}, {'niveau' if windows[0] is None else 'différence'}",
-        se_kind=error_label(se, design, clusters),
-        target_population=_population(design),
-        weights=_WEIGHTS[design.estimand],
-        base_period=_base_period(given[0][2], windows[0]),
-        control_group=comparison.control_label,
-        contribution_kind=kind,
-    )
     ties = None
     if adjust == "none" and breaks_ties(design) and len(given) == 1:
-        ties = TieSpan(design, summed.values, given[0][2])
+        ties = TieSpan(design, made.values, given[0][2])
     return Effects(
-        table=tidy(rows, wording, level=level),
-        contributions=None if kind == "none" else summed,
+        table=tidy(task.rows(made), task.wording(), level=level),
+        contributions=None if kind == "none" else made,
         level=level,
         ties=ties,
+        cells=partial(by_cell, task),
     )
-
-
-def _operator(
-    design: Design, se: StandardError, clusters: Clusters, regression: Regression | None
-) -> Operator:
-    clustered = clusters.codes is not None
-    if design.kind not in ("neighbours", "kernel") or is_sandwich(se):
-        return WeightedOperator(design, se, clustered=clustered, regression=regression)
-    return MatchedOperator(
-        design,
-        linearised=se in ("linearised", "otsu-rai", "abadie-imbens-2016") or clustered,
-        estimated_score=counts_score(se, design),
-        regression=regression,
-    )
-
-
-def _rows(
-    block: Block, error: np.ndarray, level: float, wild: WildBootstrap | None
-) -> pd.DataFrame:
-    limits = intervals(block.estimate, error, level)
-    if wild is not None:
-        for place in np.flatnonzero(np.isfinite(error)):
-            drawn = wild.interval(int(place), float(block.estimate[place]), level)
-            for name, value in drawn.items():
-                limits[name][place] = value
-    return pd.DataFrame(
-        {
-            "estimate": block.estimate,
-            "se": error,
-            **limits,
-            "n_treated": block.n_treated.astype(int),
-            "n_control": block.n_control.astype(int),
-            "treated_mean": block.treated_mean,
-            "control_mean": block.control_mean,
-        }
-    )
-
-
-_ADJUSTED: dict[Adjustment, str] = {
-    "none": "",
-    "regression": ", ajusté par régression",
-    "augmented": ", augmenté d'une régression",
-}
-_WEIGHTS = {
-    "ATT": "traités comparables, par poids de sondage",
-    "ATC": "témoins comparables, par poids de sondage",
-    "ATE": "unités comparables, par poids de sondage",
-    "ATO": "unités, selon leur recouvrement",
-}
-
-
-def _base_period(labels: tuple[Period, ...], window: list[int] | None) -> str:
-    if window is None:
-        return "aucune (niveau)"
-    names = [
-        str(label).replace("-", "−") if isinstance(label, int) else label
-        for label in (labels[place] for place in window)
-    ]
-    together = window == list(range(window[0], window[-1] + 1))
-    span = f"{names[0]} à {names[-1]}" if together and len(names) > 1 else ", ".join(names)
-    return f"moyenne de {span}" if len(names) > 1 else names[0]
-
-
-_TARGET = {"ATT": "traités", "ATC": "témoins", "ATE": "unités"}
-
-
-def _population(design: Design) -> str:
-    if design.estimand == "ATO":
-        return "unités, selon leur recouvrement"
-    whom = _TARGET[design.estimand]
-    if bool((design.weights[design.target_arm] != 0).all()):
-        return f"ensemble des {whom}"
-    percent = min(max(100 * design.supported_share, 0.1), 99.9)
-    return f"{percent:.1f}\u202f% des {whom}, comparables".replace(".", ",")

@@ -33,6 +33,8 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.design import Design
 from pacte_eval.designs.matching.sets import MatchedSets, Matches
 from pacte_eval.effects.block import Block, filled
+from pacte_eval.effects.inputs import Clusters
+from pacte_eval.effects.matched_path import MatchedRows
 from pacte_eval.effects.regression import Regression
 from pacte_eval.effects.shares import Shares, matched_shares
 
@@ -100,6 +102,21 @@ class MatchedOperator:
         return _joined(
             [(np.flatnonzero(~alone), found.take(~alone)), (np.flatnonzero(alone), wider)]
         )
+
+    def rows(self, clusters: Clusters) -> MatchedRows | None:
+        """What compiled loops need to make the same numbers; None where they do not know how.
+
+        They know sets of neighbours, without regression and without the term of the score.
+        """
+        both = self._local is None and self.design.estimand == "ATE"
+        if (
+            not isinstance(self._matches, MatchedSets)
+            or self._regression is not None
+            or self.estimated_score
+            or both
+        ):
+            return None
+        return MatchedRows(self.design, self._matches, self._peers, self._local, clusters)
 
     def __call__(self, values: np.ndarray) -> Block:
         """Apply to outcomes of shape (n, t), NaN where censored.

@@ -9,9 +9,9 @@ import numpy as np
 from pacte_eval.designs.design import Design
 from pacte_eval.designs.matching.sets import Matches
 
-_NOTHING = 1e-12
+NOTHING = 1e-12
 # Share of a set's mass, in a kernel whose sums are floats, that is no more than rounding.
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +60,14 @@ def matched_shares(matches: Matches, weights: np.ndarray, observed: np.ndarray) 
     whole = mass = matches.mass[:, np.newaxis]
     if not observed.all():
         mass = matches.total(observed.astype(np.float64))
-    used = observed[matches.target] & (mass > _ROUNDING * whole)
+    used = observed[matches.target] & (mass > ROUNDING * whole)
     mass = np.where(used, mass, 1.0)
     weight = weights[matches.target][:, np.newaxis] * used
     with np.errstate(invalid="ignore", divide="ignore"):
         own = weight / weight.sum(axis=0)
     part = np.where(used, own / mass, 0.0)
     members = matches.spread(part) * observed
-    members[np.abs(members) < _NOTHING * part.max(axis=0, initial=0.0)] = 0.0
+    members[np.abs(members) < NOTHING * part.max(axis=0, initial=0.0)] = 0.0
     return Shares(matches, used, own, members, mass)
 
 

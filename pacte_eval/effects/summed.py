@@ -1,33 +1,127 @@
-"""Contributions are computed when asked for, by blocks of periods, and never stored whole."""
+"""Contributions are computed when asked for, path by path, and never stored whole: what is kept of
+a path is its joint covariance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from pacte_eval.effects.block import Block, Operator
+from pacte_eval.effects.block import Block, Operator, Path
 from pacte_eval.effects.contributions import Contributions
 from pacte_eval.effects.inputs import Clusters
+from pacte_eval.effects.matched_path import MatchedPath, MatchedRows, Walk
 
 _BLOCK = 4_000_000
+_PATH = 130_000_000
 
 
-class SummedContributions(Contributions):
-    """Contributions of the columns of several outcomes, summed by cluster in float64.
+class OutcomeContributions(Contributions):
+    """Contributions to paths: the periods of several outcomes, in one cell or several.
+
+    Parameters
+    ----------
+    outcomes : sequence of float arrays, shape (n, t) each
+        NaN where censored; float32 is widened as it is used.
+    bases : sequence of float arrays, shape (n, 1), or None
+        What a difference subtracts from each unit, for each outcome.
+    clusters : Clusters
+        Sums by cluster are scaled by √(G / (G − 1)) for the G clusters that a cell uses.
+    cells : int
+        Paths follow each other by cell, then by outcome.
+    """
+
+    def __init__(
+        self,
+        outcomes: Sequence[np.ndarray],
+        bases: Sequence[np.ndarray | None],
+        clusters: Clusters,
+        cells: int = 1,
+    ) -> None:
+        self._outcomes = outcomes
+        self._bases = bases
+        self._clusters = clusters
+        widths = [values.shape[1] for values in outcomes] * cells
+        self._starts = np.cumsum([0, *widths])
+        self._grams: dict[int, np.ndarray] = {}
+
+    @property
+    def number(self) -> int:
+        codes = self._clusters.codes
+        return len(self._outcomes[0]) if codes is None else int(codes.max()) + 1
+
+    @property
+    def clusters(self) -> pd.Index:
+        return self._clusters.identities()
+
+    @property
+    def paths(self) -> int:
+        """Cells times outcomes."""
+        return len(self._starts) - 1
+
+    def columns(self, place: int) -> range:
+        """Columns of a path."""
+        return range(int(self._starts[place]), int(self._starts[place + 1]))
+
+    @abstractmethod
+    def path(self, place: int) -> Path:
+        """Estimates and variances of a path; its joint covariance is kept where it is known."""
+
+    def values(self, columns: Sequence[int]) -> np.ndarray:
+        """Outcomes of some columns, less the reference mean of each unit: (n, columns)."""
+        chosen = np.empty((len(self._outcomes[0]), len(columns)))
+        for place, column in enumerate(columns):
+            path = int(np.searchsorted(self._starts, column, side="right")) - 1
+            of = path % len(self._outcomes)
+            chosen[:, place] = self._outcomes[of][:, column - self._starts[path]]
+            base = self._bases[of]
+            if base is not None:
+                chosen[:, place] -= base[:, 0]
+        return chosen
+
+    def gram(self, columns: Sequence[int]) -> np.ndarray:
+        asked = np.asarray(columns, dtype=np.int64)
+        of = np.searchsorted(self._starts, asked, side="right") - 1
+        if len(asked) and (of == of[0]).all():
+            kept = self._grams.get(int(of[0]))
+            if kept is not None:
+                own = asked - self._starts[of[0]]
+                return kept[np.ix_(own, own)]
+        return super().gram(columns)
+
+    def variances(self, columns: Sequence[int]) -> np.ndarray:
+        asked = np.asarray(columns, dtype=np.int64)
+        of = np.searchsorted(self._starts, asked, side="right") - 1
+        if not set(of.tolist()) <= set(self._grams):
+            return super().variances(columns)
+        return np.array(
+            [
+                self._grams[path][own, own]
+                for path, own in zip(of.tolist(), asked - self._starts[of], strict=True)
+            ]
+        )
+
+    def _by_path(self, columns: Sequence[int]) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+        """Each path asked for, the positions of its columns among those asked, and its periods."""
+        asked = np.asarray(columns, dtype=np.int64)
+        of = np.searchsorted(self._starts, asked, side="right") - 1
+        for path in np.unique(of).tolist():
+            where = np.flatnonzero(of == path)
+            yield path, where, asked[where] - self._starts[path]
+
+
+class SummedContributions(OutcomeContributions):
+    """Contributions that an operator makes of blocks of periods, summed by cluster in float64.
 
     Parameters
     ----------
     operator : callable
         From outcomes (n, columns) to a `Block`.
-    outcomes : sequence of float arrays, shape (n, t) each
-        NaN where censored; float32 is widened as it is used. Their columns follow each other.
-    bases : sequence of float arrays, shape (n, 1), or None
-        What a difference subtracts from each unit, for each outcome.
-    clusters : Clusters
-        Sums by cluster are scaled by √(G / (G − 1)) for G clusters.
+    outcomes, bases, clusters
+        As for `OutcomeContributions`, in one cell.
     """
 
     def __init__(
@@ -37,63 +131,121 @@ class SummedContributions(Contributions):
         bases: Sequence[np.ndarray | None],
         clusters: Clusters,
     ) -> None:
+        super().__init__(outcomes, bases, clusters)
         self._operator = operator
-        self._outcomes = outcomes
-        self._bases = bases
-        self._starts = np.cumsum([0, *(values.shape[1] for values in outcomes)])
-        self._clusters = clusters
         self._sum: sparse.csr_matrix | None = None
         codes = clusters.codes
         if codes is not None:
             inside = np.flatnonzero(codes >= 0)
-            factor = np.sqrt(clusters.number / (clusters.number - 1))
+            factor = np.sqrt(clusters.number / max(clusters.number - 1, 1))
             self._sum = sparse.csr_matrix(
                 (np.full(len(inside), factor), (codes[inside], inside)),
                 shape=(int(codes.max()) + 1, len(codes)),
             )
 
-    @property
-    def number(self) -> int:
-        return len(self._outcomes[0]) if self._sum is None else int(self._sum.shape[0])
-
-    @property
-    def clusters(self) -> pd.Index:
-        return self._clusters.identities()
-
-    @property
-    def width(self) -> int:
-        """Columns that are worked on at once."""
-        return max(1, _BLOCK // len(self._outcomes[0]))
-
-    def values(self, columns: Sequence[int]) -> np.ndarray:
-        """Outcomes of some columns, less the reference mean of each unit: (n, columns)."""
-        chosen = np.empty((len(self._outcomes[0]), len(columns)))
-        for place, column in enumerate(columns):
-            of = int(np.searchsorted(self._starts, column, side="right")) - 1
-            chosen[:, place] = self._outcomes[of][:, column - self._starts[of]]
-            base = self._bases[of]
-            if base is not None:
-                chosen[:, place] -= base[:, 0]
-        return chosen
+    def path(self, place: int) -> Path:
+        columns = self.columns(place)
+        blocks, variances, kept = [], [], []
+        for block, summed in self._blocks(columns):
+            blocks.append(block)
+            variances.append(np.einsum("ij,ij->j", summed, summed))
+            if len(summed) * len(columns) <= _PATH:
+                kept.append(summed)
+        if kept:
+            whole = kept[0] if len(kept) == 1 else np.concatenate(kept, axis=1)
+            self._grams[place] = whole.T @ whole
+            variances = [np.diag(self._grams[place]).copy()]
+        facts = [
+            np.concatenate([getattr(block, name) for block in blocks])
+            for name in ("estimate", "treated_mean", "control_mean", "n_treated", "n_control")
+        ]
+        return Path(*facts, np.concatenate(variances))
 
     def block(self, columns: Sequence[int]) -> Block:
         """Estimates and contributions of some columns."""
         return self._operator(self.values(columns))
 
-    def by_cluster(self, block: Block) -> np.ndarray:
-        """Contributions summed to (clusters, columns); NaN where units are too few for an error."""
-        given = block.contributions
-        summed = given if self._sum is None else np.asarray(self._sum @ given)
-        summed[:, ~block.varies] = np.nan
-        return summed
+    def _blocks(self, columns: Sequence[int]) -> Iterator[tuple[Block, np.ndarray]]:
+        width = max(1, _BLOCK // len(self._outcomes[0]))
+        for start in range(0, len(columns), width):
+            block = self.block(columns[start : start + width])
+            given = block.contributions
+            summed = given if self._sum is None else np.asarray(self._sum @ given)
+            summed[:, ~block.varies] = np.nan
+            if self._sum is not None and self._clusters.number < 2:
+                summed[:] = np.nan
+            yield block, summed
 
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
         """Summed contributions of some columns: (clusters, columns)."""
-        summed = np.empty((0, 0))
-        for start in range(0, len(columns), self.width):
-            part = columns[start : start + self.width]
-            given = self.by_cluster(self.block(part))
+        summed, start = np.empty((0, 0)), 0
+        for _, given in self._blocks(columns):
             if start == 0:
                 summed = np.empty((len(given), len(columns)))
-            summed[:, start : start + len(part)] = given
+            summed[:, start : start + given.shape[1]] = given
+            start += given.shape[1]
         return summed
+
+
+class MatchedContributions(OutcomeContributions):
+    """Contributions of a matched design with replacement, from compiled loops.
+
+    Parameters
+    ----------
+    rows : MatchedRows
+    outcomes, bases, clusters
+        As for `OutcomeContributions`.
+    cells : sequence of bool arrays, shape (m,), or None
+        Targets of each cell; None for all of them.
+    """
+
+    def __init__(
+        self,
+        rows: MatchedRows,
+        outcomes: Sequence[np.ndarray],
+        bases: Sequence[np.ndarray | None],
+        clusters: Clusters,
+        cells: Sequence[np.ndarray | None] = (None,),
+    ) -> None:
+        super().__init__(outcomes, bases, clusters, len(cells))
+        self._rows = rows
+        self._cells = cells
+        self._walks: dict[int, Walk] = {}
+
+    def path(self, place: int) -> Path:
+        cell, of = divmod(place, len(self._outcomes))
+        walked = self._walk(cell)
+        gaps = MatchedPath(self._rows, self._outcomes[of], self._all(of), self._bases[of])
+        found, self._grams[place] = gaps.solved(walked)
+        return found
+
+    def _all(self, of: int) -> range:
+        return range(self._outcomes[of].shape[1])
+
+    def _walk(self, cell: int) -> Walk:
+        if len(self._cells) > 1:
+            return self._rows.walk(self._cells[cell])
+        if cell not in self._walks:
+            self._walks[cell] = self._rows.walk(self._cells[cell])
+        return self._walks[cell]
+
+    def __call__(self, columns: Sequence[int]) -> np.ndarray:
+        """Summed contributions of some columns: (clusters, columns)."""
+        made = np.zeros((self.number, len(columns)))
+        for clusters, where, part in self._parts(columns):
+            made[np.ix_(clusters, where)] = part
+        return made
+
+    def _parts(self, columns: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Clusters, positions among the columns asked, and contributions, by cell and outcome."""
+        asked = list(self._by_path(columns))
+        for of in range(len(self._outcomes)):
+            paths = [one for one in asked if one[0] % len(self._outcomes) == of]
+            if not paths:
+                continue
+            periods = np.unique(np.concatenate([own for _, _, own in paths]))
+            gaps = MatchedPath(self._rows, self._outcomes[of], periods, self._bases[of])
+            for path, where, own in paths:
+                walked = self._walk(path // len(self._outcomes))
+                made = gaps.contributions(walked)
+                yield walked.clusters, where, made[:, np.searchsorted(periods, own)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from pacte_eval.effects.differences.cohort_contributions import CohortContributions
 from pacte_eval.effects.differences.staggered import StaggeredPanel
@@ -28,6 +29,9 @@ class CellEffects:
     n_treated, n_control : int arrays, shape (k,)
         Units of the cell, and units that serve as controls at its period.
     treated_mean : float array, shape (k,)
+    varies : bool array, shape (k,)
+        Whether two clusters or more are treated, and two or more serve as controls: with fewer,
+        residuals are zero, and say nothing of the error.
     """
 
     cohort: np.ndarray
@@ -38,6 +42,7 @@ class CellEffects:
     n_treated: np.ndarray
     n_control: np.ndarray
     treated_mean: np.ndarray
+    varies: np.ndarray
 
 
 def saturated_effects(data: StaggeredPanel, free: np.ndarray, control: np.ndarray) -> CellEffects:
@@ -103,15 +108,17 @@ def described(
         Cells whose units serve as controls.
     """
     cohort, period = np.nonzero(free)
-    rows = data.slices()
-    number, mass, total = (np.zeros(free.shape) for _ in range(3))
+    number, clusters, mass, total = (np.zeros(free.shape) for _ in range(4))
     untreated = np.zeros(free.shape[1])
-    for g, own in enumerate(rows):
+    for g, own in enumerate(data.slices()):
         inside, w = treated[own], data.weights[own]
         number[g] = inside.sum(axis=0)
+        clusters[g] = _different(inside, data.cluster[own])
         mass[g] = w @ inside
         total[g] = w @ (inside * data.values[own])
         untreated += data.observed[own].sum(axis=0) * control[g]
+    serving = data.observed & np.repeat(control, np.diff(data.bounds), axis=0)
+    several = _different(serving, data.cluster) > 1
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / mass
     return CellEffects(
@@ -123,4 +130,16 @@ def described(
         n_treated=number[cohort, period].astype(int),
         n_control=untreated[period].astype(int),
         treated_mean=mean[cohort, period],
+        varies=(clusters[cohort, period] > 1) & several[period],
     )
+
+
+def _different(mask: np.ndarray, cluster: np.ndarray) -> np.ndarray:
+    """Clusters with a unit where `mask` is true: shape (t,)."""
+    codes, found = pd.factorize(cluster)
+    if len(found) == len(codes):
+        return np.asarray(mask.sum(axis=0))
+    row, column = np.nonzero(mask)
+    there = np.zeros((len(found), mask.shape[1]), dtype=bool)
+    there[codes[row], column] = True
+    return np.asarray(there.sum(axis=0))

@@ -89,7 +89,7 @@ def att_of_levels(
     Contributions count the estimation of odds and regressions; those of ``"dr-improved"`` do not
     depend on it in the limit, the sampling of periods being independent of groups and covariates
     (Sant'Anna and Zhao 2020, theorem 3). For ``"dr"`` they are the derivative of the estimate by
-    the weight of each row, which differs from that paper's programs by the sign of the term of the
+    the weight of each row, which differs from some programs by the sign of the term of the
     regression before treatment; that term is small where odds balance the covariates.
     """
     _check_groups(post, treated)

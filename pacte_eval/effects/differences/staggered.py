@@ -124,7 +124,7 @@ class StaggeredPanel:
     @property
     def nature(self) -> str:
         """What a cluster is, in French."""
-        return "unité" if len(pd.unique(self.cluster)) == len(self.cluster) else "grappe"
+        return "unité" if len(pd.unique(self.cluster)) == len(self.cluster) else "groupe"
 
     def covariates(self, rows: slice) -> np.ndarray:
         """Covariates of some units: float array, shape (rows, t, q)."""
@@ -139,6 +139,11 @@ class StaggeredPanel:
                 made[:, period, start : start + width] = own
                 start += width
         return made
+
+    @property
+    def first_treated(self) -> np.ndarray:
+        """Period of first treatment of each unit, NaN for the never treated: shape (n,)."""
+        return np.repeat([*self.groups.astype(float), np.nan], np.diff(self.bounds))
 
     def slices(self) -> list[slice]:
         """Rows of each cohort."""
