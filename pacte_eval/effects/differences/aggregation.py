@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from pacte_eval.effects.contributions import (
     LinearContributions,
     StoredContributions,
 )
+from pacte_eval.effects.table import COLUMNS
 
 Aggregation = Literal["simple", "dynamic", "group", "calendar"]
 KINDS: tuple[Aggregation, ...] = ("simple", "dynamic", "group", "calendar")
@@ -37,6 +38,13 @@ _WEIGHTS = {
     "group": ("poids égaux des périodes", "taille des groupes, poids égaux de leurs périodes"),
     "calendar": ("taille des groupes", "poids égaux des périodes, groupes selon leur taille"),
 }
+
+
+@runtime_checkable
+class Combining(Protocol):
+    """Contributions that know a shorter way to those of combinations."""
+
+    def combined(self, columns: Sequence[int], coefficients: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +79,12 @@ class Averages:
             Groups, and contributions to their sizes: shape (clusters, groups).
         """
         number = len(self.rows)
-        made = LinearContributions(base, self.weights)(range(number))
+        made: np.ndarray
+        if isinstance(base, Combining):
+            used = np.unique(self.weights.indices)
+            made = base.combined(used.tolist(), self.weights.tocsr()[used].toarray())
+        else:
+            made = LinearContributions(base, self.weights)(range(number))
         if shares is not None:
             groups, sizes = shares
             moved = np.zeros((len(groups), number))
@@ -142,10 +155,13 @@ class _Building:
             row[name] = labels.get(name)
         used = asked & self.usable
         number, missing = int(used.sum()), int((asked & ~self.usable).sum())
-        row["weights"] = f", {number} estimations" + (f" ({missing} manquantes)" * (missing > 0))
+        row["weights"] = f", {_counted(number, 'estimation')}"
+        if missing:
+            row["weights"] += f" ({_counted(missing, 'manquante')})"
         row["estimate"] = value
         if number:
             part = self.table[used]
+            row["base_period"] = "\u202f; ".join(pd.unique(part["base_period"]))
             row["n_treated"] = int(part.groupby("group")["n_treated"].min().sum())
             row["n_control"] = int(part["n_control"].min())
         self.rows.append(row)
@@ -155,6 +171,7 @@ class _Building:
 
     def made(self, kind: Aggregation) -> Averages:
         rows = pd.DataFrame(self.rows).reset_index(drop=True)
+        rows = rows[[name for name in rows if name in {*COLUMNS, "group", "period"}]]
         last = np.arange(len(rows)) == len(rows) - 1
         rows["estimand"] = [f"ATT, {_ESTIMAND[kind][int(over)]}" for over in last]
         rows["weights"] = [
@@ -164,6 +181,8 @@ class _Building:
         matrix = sparse.csc_array(np.array(self.weights).T)
         for name in ("month", "group", "period"):
             rows[name] = rows[name].astype("Int64")
+            if name != "month" and rows[name].isna().all():
+                rows = rows.drop(columns=name)
         for name in ("treated_mean", "control_mean"):
             values = self.table[name].to_numpy(dtype=float)
             rows[name] = matrix.T @ np.where(self.usable, values, 0.0)
@@ -221,3 +240,7 @@ def averages(
             built.add(after & (period == when), by_size=True, period=when)
         built.add_average(range(len(built.rows)), None)
     return built.made(kind)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}"

@@ -21,7 +21,7 @@ b = A⁻¹ (Σ_{D=1} w x / W₁ − Σ ω x / W₀) for A = Σ_{D=0} w x x'.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -68,16 +68,16 @@ class Rows:
         Covariates, the intercept among them.
     weights : float array, shape (n,)
     values : float array, shape (n, T)
-        Outcomes, without missing value where `later` and `earlier` point.
-    later, earlier : int arrays, shape (t,), or None
+        Outcomes, without missing value where `at` and `base` point.
+    at, base : int arrays, shape (t,), or None
         Columns of `values` whose difference is a change; None where `values` are changes.
     """
 
     columns: np.ndarray
     weights: np.ndarray
     values: np.ndarray
-    later: np.ndarray | None = None
-    earlier: np.ndarray | None = None
+    at: np.ndarray | None = None
+    base: np.ndarray | None = None
 
     def blocks(self) -> Iterator[Rows]:
         """The same rows by few at a time."""
@@ -87,16 +87,16 @@ class Rows:
                 self.columns[part],
                 self.weights[part],
                 self.values[part],
-                self.later,
-                self.earlier,
+                self.at,
+                self.base,
             )
 
     @property
     def change(self) -> np.ndarray:
         """Shape (n, t)."""
-        if self.later is None or self.earlier is None:
+        if self.at is None or self.base is None:
             return self.values
-        return np.asarray(self.values[:, self.later] - self.values[:, self.earlier])
+        return np.asarray(self.values[:, self.at] - self.values[:, self.base])
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,17 +110,30 @@ class PanelModel:
         Mean change of the treated.
     trimmed : int
         Controls set aside for a score of 0.995 or more.
+    score : float array, shape (p,), or None
+        Coefficients of the logit.
     """
 
     estimate: np.ndarray
     treated_mean: np.ndarray
     trimmed: int
+    score: np.ndarray | None
     _regression: np.ndarray | None
-    _score: np.ndarray | None
     _means: tuple[np.ndarray, np.ndarray]
     _masses: tuple[float, float]
     _score_term: np.ndarray
     _regression_term: np.ndarray
+
+    def of(self, kept: np.ndarray) -> PanelModel:
+        """The same for some of the changes."""
+        return replace(
+            self,
+            estimate=self.estimate[kept],
+            treated_mean=self.treated_mean[kept],
+            _regression=None if self._regression is None else self._regression[:, kept],
+            _means=(self._means[0][kept], self._means[1][kept]),
+            _score_term=self._score_term[:, kept],
+        )
 
     def contributions(self, rows: Rows, *, treated: bool) -> np.ndarray:
         """Contributions of some rows, whose squares sum to the variance: shape (n, t)."""
@@ -131,14 +144,14 @@ class PanelModel:
         if treated:
             weight = weights / self._masses[0]
             result = (result - self._means[0]) * weight[:, np.newaxis]
-            if self._score is None:
+            if self.score is None:
                 return result
-            score = _score_of(columns, self._score)
+            score = _score_of(columns, self.score)
             return result - (columns * (weights * (1 - score))[:, np.newaxis]) @ self._score_term
         multiplier = -weights * (columns @ self._regression_term)
-        if self._score is None:
+        if self.score is None:
             return result * multiplier[:, np.newaxis]
-        score = _score_of(columns, self._score)
+        score = _score_of(columns, self.score)
         weight = _odds(score, weights) / self._masses[1]
         result = result * (multiplier - weight)[:, np.newaxis]
         result += weight[:, np.newaxis] * self._means[1]
@@ -247,12 +260,12 @@ def fit_changes(
     mean = sum(rows.weights @ rows.change for rows in treated.blocks()) / mass
     sums = _ControlSums.of(controls, coefficients)
 
-    regression, residual, treated_residual = None, sums.weighted, mean
+    regression, residual, treated_residual = None, sums.odds_cross, mean
     if method != "ipw":
         root = _cholesky(sums.gram, "the controls", scale=sums.mass)
         regression = cho_solve((root, True), sums.cross)
         treated_residual = mean - target @ regression
-        residual = sums.weighted - sums.odds_gram @ regression
+        residual = sums.odds_cross - sums.odds_gram @ regression
     aim = np.zeros(size) if method == "ipw" else target
     gap = np.zeros(len(mean))
     score_term = np.zeros((size, len(mean)))
@@ -269,8 +282,8 @@ def fit_changes(
         estimate=treated_residual - gap,
         treated_mean=mean,
         trimmed=sums.trimmed,
+        score=coefficients,
         _regression=regression,
-        _score=coefficients,
         _means=(treated_residual, gap),
         _masses=(float(mass), sums.odds),
         _score_term=score_term,
@@ -286,7 +299,7 @@ class _ControlSums:
     cross: np.ndarray
     mass: float
     odds_gram: np.ndarray
-    weighted: np.ndarray
+    odds_cross: np.ndarray
     odds_columns: np.ndarray
     odds_change: np.ndarray
     odds: float
@@ -327,7 +340,7 @@ class _ControlSums:
         self.trimmed += int(np.count_nonzero(odds == 0))
         weighted = columns * odds[:, np.newaxis]
         self.odds_gram += weighted.T @ columns
-        self.weighted += weighted.T @ change
+        self.odds_cross += weighted.T @ change
         self.odds_columns += weighted.sum(axis=0)
         self.odds_change += odds @ change
         self.odds += odds.sum()
