@@ -78,11 +78,27 @@ class CohortContributions(Contributions):
         return self._clusters
 
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
-        made = np.zeros((self.number, len(columns)))
+        return self._summed(self._loadings[:, :, list(columns)])
+
+    def combined(self, columns: Sequence[int], coefficients: np.ndarray) -> np.ndarray:
+        """Contributions to combinations of some estimates, as columns of `coefficients`.
+
+        Returns
+        -------
+        float array, shape (number, combinations)
+            NaN where a missing estimate enters.
+        """
+        part = self._loadings[:, :, list(columns)]
+        missing = np.isnan(part).any(axis=(0, 1))
+        made = self._summed(part[:, :, ~missing] @ coefficients[~missing])
+        made[:, (coefficients[missing] != 0).any(axis=0)] = np.nan
+        return made
+
+    def _summed(self, loadings: np.ndarray) -> np.ndarray:
+        made = np.zeros((self.number, loadings.shape[2]))
         for cohort, rows in enumerate(self._slices()):
             if rows.stop > rows.start:
-                part = self._scores[rows] @ self._loadings[cohort][:, list(columns)]
-                made[self._cluster_of[rows]] += part
+                made[self._cluster_of[rows]] += self._scores[rows] @ loadings[cohort]
         return made
 
     def gram(self, columns: Sequence[int]) -> np.ndarray:

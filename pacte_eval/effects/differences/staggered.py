@@ -124,7 +124,7 @@ class StaggeredPanel:
     @property
     def nature(self) -> str:
         """What a cluster is, in French."""
-        return "unité" if len(pd.unique(self.cluster)) == len(self.cluster) else "groupe"
+        return "unité" if len(pd.unique(self.cluster)) == len(self.cluster) else "grappe"
 
     def covariates(self, rows: slice) -> np.ndarray:
         """Covariates of some units: float array, shape (rows, t, q)."""
