@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from pacte_eval.effects.contributions import (
     JoinedContributions,
     LinearContributions,
 )
+from pacte_eval.effects.drawn_paths import DrawnPaths
 from pacte_eval.effects.families import Combination, Dimension, Selection, Weights
 from pacte_eval.effects.multiplicity import (
     Adjusting,
@@ -28,6 +29,9 @@ from pacte_eval.effects.multiplicity import (
     romano_wolf,
 )
 from pacte_eval.effects.table import IDENTITY, check_level, paths, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LARGEST_FAMILY = 5_000
 _FACTS = [
@@ -41,8 +45,19 @@ _FACTS = [
     "weights",
     "base_period",
     "control_group",
+    "adjustment",
 ]
-_SHOWN = ["month", "estimate", "se", "ci_low", "ci_high", "p", "n_treated", "n_control"]
+_SHOWN = [
+    "month",
+    "estimate",
+    "se",
+    "ci_low",
+    "ci_high",
+    "p",
+    "p_adjusted",
+    "n_treated",
+    "n_control",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -305,19 +320,67 @@ class Effects:
             )
         return self.ties()
 
+    def plot(
+        self,
+        band: bool = True,
+        *,
+        mask: np.ndarray | Sequence[bool] | None = None,
+        unit: str | Mapping[str, str] = "",
+    ) -> Figure:
+        """The paths of effects, a panel for each outcome, cell, group or estimator.
+
+        Months that the design balanced by construction (a column ``matched`` of the table) are
+        hollow; an effect over all periods is written in its panel.
+
+        Parameters
+        ----------
+        band : bool
+            Draw the band that covers all of a path at the level of the intervals, where there are
+            contributions.
+        mask : array of bool, optional
+            Rows to draw, bands being those of whole paths; all by default.
+        unit : str, or mapping of outcome to str
+            ``"points"`` for a share, ``"euros"``, ``"heures"``…; by default the outcome's own.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        InputError
+            If there are more than 12 paths, or none.
+        """
+        from pacte_eval.figures.effects import MOST_PANELS, effect_paths
+
+        table = self.table
+        if band and self.contributions is not None:
+            table = table.join(self.bands(self.level)[["band_low", "band_high"]])
+        drawn = DrawnPaths.of(table.iloc[self._chosen(mask)], unit, MOST_PANELS)
+        return effect_paths(
+            drawn.frame, axis=drawn.axis, entry=drawn.entry, level=self.level, overall=drawn.overall
+        )
+
     def summary(self) -> str:
         """The table as text, with what is common to all its rows above it."""
-        common = [name for name in _FACTS if self.table[name].nunique(dropna=False) == 1]
+        facts = [name for name in _FACTS if name in self.table]
+        common = [name for name in facts if self.table[name].nunique(dropna=False) == 1]
         varying = [
             name for name in IDENTITY if name in self.table and name not in [*common, "month"]
         ]
-        body = self.table[[*varying, *_SHOWN]].to_string(
+        shown = [*varying, *(name for name in _SHOWN if name in self.table)]
+        written = self.table[shown].to_string(
             index=False, na_rep="", float_format=lambda value: f"{value:.4f}"
         )
-        width = max(len(line) for line in body.splitlines())
-        facts = [f"{name + ':':<20}{self.table[name].iloc[0]}" for name in common]
+        lines = written.splitlines()
+        width = max(len(line) for line in lines)
+        ends = np.flatnonzero(np.diff(paths(self.table)))
+        for place in reversed(ends.tolist()):
+            lines.insert(place + 2, "")
+        body = "\n".join(lines)
+        told = [f"{name + ':':<20}{self.table[name].iloc[0]}" for name in common]
         title = type(self).__name__.center(width).rstrip()
-        return "\n".join([title, "=" * width, *facts, "-" * width, body, "=" * width])
+        return "\n".join([title, "=" * width, *told, "-" * width, body, "=" * width])
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The table as an Arrow stream, as ``polars.DataFrame(effects)`` takes it."""

@@ -11,6 +11,7 @@ from pacte_eval.figures.balance import (
     overlap_plot,
 )
 from pacte_eval.figures.coverage import coverage_by_month, describe_coverage_by_month
+from pacte_eval.figures.effects import describe_effect_paths, effect_paths
 from pacte_eval.figures.flow import describe_flow_chart, flow_chart
 from pacte_eval.figures.forest import describe_forest, forest
 from pacte_eval.figures.paths import (
@@ -25,12 +26,14 @@ __all__ = [
     "coverage_by_month",
     "describe_coverage_by_month",
     "describe_effect_path",
+    "describe_effect_paths",
     "describe_flow_chart",
     "describe_forest",
     "describe_levels_path",
     "describe_love_plot",
     "describe_overlap_plot",
     "effect_path",
+    "effect_paths",
     "flow_chart",
     "forest",
     "levels_path",
