@@ -29,9 +29,8 @@ class CellEffects:
     n_treated, n_control : int arrays, shape (k,)
         Units of the cell, and units that serve as controls at its period.
     treated_mean : float array, shape (k,)
-    varies : bool array, shape (k,)
-        Whether two clusters or more are treated, and two or more serve as controls: with fewer,
-        residuals are zero, and say nothing of the error.
+    treated_clusters, control_clusters : int arrays, shape (k,)
+        Those that the units of the cell, and the controls of its period, are of.
     """
 
     cohort: np.ndarray
@@ -42,7 +41,8 @@ class CellEffects:
     n_treated: np.ndarray
     n_control: np.ndarray
     treated_mean: np.ndarray
-    varies: np.ndarray
+    treated_clusters: np.ndarray
+    control_clusters: np.ndarray
 
 
 def saturated_effects(data: StaggeredPanel, free: np.ndarray, control: np.ndarray) -> CellEffects:
@@ -118,7 +118,7 @@ def described(
         total[g] = w @ (inside * data.values[own])
         untreated += data.observed[own].sum(axis=0) * control[g]
     serving = data.observed & np.repeat(control, np.diff(data.bounds), axis=0)
-    several = _different(serving, data.cluster) > 1
+    serving_clusters = _different(serving, data.cluster)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = total / mass
     return CellEffects(
@@ -130,7 +130,8 @@ def described(
         n_treated=number[cohort, period].astype(int),
         n_control=untreated[period].astype(int),
         treated_mean=mean[cohort, period],
-        varies=(clusters[cohort, period] > 1) & several[period],
+        treated_clusters=clusters[cohort, period].astype(int),
+        control_clusters=serving_clusters[period].astype(int),
     )
 
 

@@ -12,6 +12,7 @@ from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.effects.differences.cell_effects import saturated_effects
 from pacte_eval.effects.differences.cell_table import (
     clustered,
+    covariates_of,
     group_time_effects,
     treated_population,
 )
@@ -90,7 +91,7 @@ class ExtendedTwoWay:
         before = data.periods < data.groups[:, np.newaxis] - self.anticipation
         free = np.vstack([~before, np.zeros((1, len(data.periods)), dtype=bool)])
         control = ~free
-        base, words = "moyenne des périodes avant traitement", "unités pas encore traitées"
+        base, words = "moyenne des périodes avant traitement", "pas encore traités"
         never = data.bounds[-1] > data.bounds[-2]
         if self.free == "all":
             if not never:
@@ -103,16 +104,16 @@ class ExtendedTwoWay:
             free[np.arange(len(last)), last] = False
             control = np.zeros(free.shape, dtype=bool)
             control[-1] = True
-            base, words = "dernière période avant traitement", "unités jamais traitées"
+            base, words = "dernière avant le traitement", "jamais traités"
         elif never:
-            words += " ou jamais traitées"
+            words += ", ou jamais"
         if self.anticipation:
-            base += f" et son anticipation de {self.anticipation}"
+            base += f" et son anticipation ({self.anticipation})"
         cells = saturated_effects(data, free, control)
         wording = Wording(
-            comparison="traités contre non traités",
+            comparison=f"traités contre {words}",
             outcome=panel.outcome,
-            estimator="Effets fixes étendus (Wooldridge)",
+            estimator="ExtendedTwoWay" + covariates_of(panel),
             estimand="ATT par groupe et période",
             se_kind=clustered(data, "effets fixes d'unité et de période"),
             target_population=treated_population(data),

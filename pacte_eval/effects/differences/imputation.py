@@ -9,7 +9,13 @@ import numpy as np
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.settings import is_whole
-from pacte_eval.effects.differences.cell_table import cell_table, clustered, treated_population
+from pacte_eval.effects.differences.cell_table import (
+    cell_table,
+    clustered,
+    covariates_of,
+    shown,
+    treated_population,
+)
 from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
 from pacte_eval.effects.differences.imputed import imputed_effects
 from pacte_eval.effects.differences.leads import lead_effects
@@ -120,23 +126,21 @@ class Imputation:
         data = StaggeredPanel.of(panel, self.anticipation, by_period=True)
         untreated = data.periods < np.append(data.groups - self.anticipation, np.inf)[:, np.newaxis]
         seen = data.observed & np.repeat(untreated, np.diff(data.bounds), axis=0)
-        data = data.without(~seen.any(axis=1), "jamais observées avant traitement")
+        data = data.without(np.asarray(~seen.any(axis=1)), "jamais observées avant traitement")
         made = imputed_effects(data, untreated)
-        covariates = [*map(str, panel.covariates), *panel.varying]
         population = treated_population(data)
         if made.not_imputed:
-            population += f"\u202f; {made.not_imputed} observations traitées sans valeur imputée"
+            population += f", sans {shown(made.not_imputed)} observations non imputables"
         wording = Wording(
-            comparison="traités contre non traités",
+            comparison="traités contre pas encore traités, ou jamais",
             outcome=panel.outcome,
-            estimator="Imputation (Borusyak–Jaravel–Spiess)"
-            + (f", covariables {', '.join(covariates)}" if covariates else ""),
+            estimator="Imputation" + covariates_of(panel),
             estimand="ATT par groupe et période",
             se_kind=clustered(data, "variance prudente, effets centrés par groupe et période"),
             target_population=population,
             weights="poids de sondage des observations traitées",
             base_period="moyenne des périodes non traitées de chaque unité",
-            control_group="observations pas encore ou jamais traitées",
+            control_group="pas encore traités, ou jamais",
             contribution_kind="influence",
         )
         return ImputationEffects(

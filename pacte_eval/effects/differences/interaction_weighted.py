@@ -12,7 +12,9 @@ from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.effects.differences.cell_effects import saturated_effects
 from pacte_eval.effects.differences.cell_table import (
     clustered,
+    covariates_of,
     group_time_effects,
+    shown,
     treated_population,
 )
 from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
@@ -116,9 +118,9 @@ class SunAbraham:
         control[-1] = True
         cells = saturated_effects(data, free, control)
         wording = Wording(
-            comparison="traités contre non traités",
+            comparison="traités contre témoins",
             outcome=panel.outcome,
-            estimator="Sun–Abraham",
+            estimator="SunAbraham" + covariates_of(panel),
             estimand="ATT par groupe et période",
             se_kind=clustered(data, "effets fixes d'unité et de période"),
             target_population=treated_population(data),
@@ -140,7 +142,7 @@ class SunAbraham:
                     "control='never-treated' needs units never treated, and the panel has none: "
                     "give control='last-treated'"
                 )
-            return panel, "unités jamais traitées"
+            return panel, "jamais traités"
         groups = groups[groups <= felt]
         if len(groups) < 2:
             raise InputError(
@@ -160,10 +162,10 @@ class SunAbraham:
             periods=panel.periods[kept],
             varying={name: values[:, kept] for name, values in panel.varying.items()},
         ).subset(~never)
-        left = f", {int(never.sum())} unités jamais traitées écartées" if never.any() else ""
-        return short, (
-            f"dernier groupe traité ({last}), jusqu'à la période {int(panel.periods[kept][-1])}{left}"
-        )
+        words = f"dernier groupe traité ({last}), jusqu'à {int(panel.periods[kept][-1])}"
+        if never.any():
+            words += f", sans les jamais traités ({shown(int(never.sum()))})"
+        return short, words
 
 
 def _signed(number: int) -> str:
