@@ -155,11 +155,18 @@ class SummedContributions(OutcomeContributions):
             whole = kept[0] if len(kept) == 1 else np.concatenate(kept, axis=1)
             self._grams[place] = whole.T @ whole
             variances = [np.diag(self._grams[place]).copy()]
-        facts = [
-            np.concatenate([getattr(block, name) for block in blocks])
-            for name in ("estimate", "treated_mean", "control_mean", "n_treated", "n_control")
-        ]
-        return Path(*facts, np.concatenate(variances))
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([getattr(block, name) for block in blocks])
+
+        return Path(
+            estimate=joined("estimate"),
+            treated_mean=joined("treated_mean"),
+            control_mean=joined("control_mean"),
+            n_treated=joined("n_treated"),
+            n_control=joined("n_control"),
+            variance=np.concatenate(variances),
+        )
 
     def block(self, columns: Sequence[int]) -> Block:
         """Estimates and contributions of some columns."""
@@ -232,20 +239,25 @@ class MatchedContributions(OutcomeContributions):
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
         """Summed contributions of some columns: (clusters, columns)."""
         made = np.zeros((self.number, len(columns)))
-        for clusters, where, part in self._parts(columns):
+        for clusters, where, part, varies in self._parts(columns):
             made[np.ix_(clusters, where)] = part
+            made[:, where[~varies]] = np.nan
         return made
 
-    def _parts(self, columns: Sequence[int]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Clusters, positions among the columns asked, and contributions, by cell and outcome."""
+    def _parts(
+        self, columns: Sequence[int]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Clusters, positions among the columns asked, contributions, and where they make an
+        error, by cell and outcome."""
         asked = list(self._by_path(columns))
         for of in range(len(self._outcomes)):
             paths = [one for one in asked if one[0] % len(self._outcomes) == of]
             if not paths:
                 continue
             periods = np.unique(np.concatenate([own for _, _, own in paths]))
-            gaps = MatchedPath(self._rows, self._outcomes[of], periods, self._bases[of])
+            gaps = MatchedPath(self._rows, self._outcomes[of], periods.tolist(), self._bases[of])
             for path, where, own in paths:
                 walked = self._walk(path // len(self._outcomes))
-                made = gaps.contributions(walked)
-                yield walked.clusters, where, made[:, np.searchsorted(periods, own)]
+                made, varies = gaps.contributions(walked)
+                place = np.searchsorted(periods, own)
+                yield walked.clusters, where, made[:, place], varies[place]
