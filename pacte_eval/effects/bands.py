@@ -57,12 +57,12 @@ def standardised_draws(
 
 def _signed(values: np.ndarray, draws: int) -> np.ndarray:
     random = np.random.default_rng(_SEED)
-    scaled = (values / np.sqrt((values**2).sum(axis=0))).astype(np.float32)
+    scale = 1 / np.sqrt(np.einsum("ij,ij->j", values, values))
     drawn = np.zeros((draws, values.shape[1]))
     rows = max(1, _SIGNS // draws)
-    for start in range(0, len(scaled), rows):
-        block = scaled[start : start + rows]
+    for start in range(0, len(values), rows):
+        block = (values[start : start + rows] * scale).astype(np.float32)
         bits = np.frombuffer(random.bytes(draws * -(-len(block) // 8)), dtype=np.uint8)
-        signs = np.unpackbits(bits.reshape(draws, -1), axis=1)[:, : len(block)]
-        drawn += (2 * signs.astype(np.float32) - 1) @ block
+        ones = np.unpackbits(bits.reshape(draws, -1), axis=1)[:, : len(block)]
+        drawn += 2 * (ones.astype(np.float32) @ block) - block.sum(axis=0)
     return drawn

@@ -80,7 +80,7 @@ class StoredContributions(Contributions):
         return self._clusters
 
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
-        return self._values[:, list(columns)].astype(np.float64)
+        return self._values[:, list(columns)].astype(np.float64, copy=False)
 
 
 class LinearContributions(Contributions):
