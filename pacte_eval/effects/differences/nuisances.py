@@ -12,7 +12,11 @@ from scipy.special import expit
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.scores.newton import NoMinimumError, Point, minimise
-from pacte_eval.effects.differences.panel_scores import TRIMMED_FROM, NotIdentifiedError
+from pacte_eval.effects.differences.panel_scores import (
+    NO_OVERLAP_FROM,
+    TRIMMED_FROM,
+    NotIdentifiedError,
+)
 
 _DETERMINED = 1e-9
 _SEPARATED = 1e-9
@@ -99,23 +103,17 @@ def logit_odds(treated: np.ndarray, columns: np.ndarray, weights: np.ndarray) ->
     Raises
     ------
     UndeterminedError
-        If columns separate the treated from the controls.
+        If columns separate the treated from the controls, or the score of a unit is 0.999 or more.
     """
-    scaled, scale = _scaled(columns)
-    share = float(weights @ treated / weights.sum())
-    # The index that is constant, whichever column is the intercept.
-    level = np.full(len(scaled), np.log(share / (1 - share)))
-    start = np.linalg.lstsq(scaled, level, rcond=None)[0]
-    function = _Deviance(treated, scaled, weights / weights.sum())
-    try:
-        found = minimise(function, start, flat=_SEPARATED) / scale
-    except NoMinimumError as failure:
-        raise UndeterminedError(
-            "{column} separates the treated from the controls: coarsen it or leave it out",
-            "score sans recouvrement",
-            _most(failure.direction, scaled),
-        ) from None
+    found = _logit(treated, columns, weights)
     score = expit(columns @ found)
+    if score.max() >= NO_OVERLAP_FROM:
+        raise UndeterminedError(
+            f"some units have a score of {NO_OVERLAP_FROM} or more and nobody to be compared with, "
+            "{column} most of all: coarsen it or leave it out",
+            "score sans recouvrement",
+            _most(found, columns),
+        )
     return Odds(columns, found, weights * (treated - score), weights * score * (1 - score))
 
 
@@ -143,7 +141,7 @@ def tilted_odds(treated: np.ndarray, columns: np.ndarray, weights: np.ndarray) -
     """
     scaled, scale = _scaled(columns)
     _check_rank(scaled[~treated] / np.sqrt(len(scaled)))
-    start = logit_odds(treated, columns, weights).coefficients * scale
+    start = _logit(treated, columns, weights) * scale
     function = _Tilting(treated, scaled, weights / weights.sum())
     try:
         found = minimise(function, start, flat=_SEPARATED, precision=_TILTED) / scale
@@ -156,6 +154,24 @@ def tilted_odds(treated: np.ndarray, columns: np.ndarray, weights: np.ndarray) -
         ) from None
     odds = np.exp(columns @ found)
     return Odds(columns, found, weights * np.where(treated, 1.0, -odds), weights * ~treated * odds)
+
+
+def _logit(treated: np.ndarray, columns: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Coefficients of a logit."""
+    scaled, scale = _scaled(columns)
+    share = float(weights @ treated / weights.sum())
+    # The index that is constant, whichever column is the intercept.
+    level = np.full(len(scaled), np.log(share / (1 - share)))
+    start = np.linalg.lstsq(scaled, level, rcond=None)[0]
+    function = _Deviance(treated, scaled, weights / weights.sum())
+    try:
+        return np.asarray(minimise(function, start, flat=_SEPARATED) / scale)
+    except NoMinimumError as failure:
+        raise UndeterminedError(
+            "{column} separates the treated from the controls: coarsen it or leave it out",
+            "score sans recouvrement",
+            _most(failure.direction, scaled),
+        ) from None
 
 
 @dataclass(frozen=True, eq=False)
