@@ -48,6 +48,9 @@ class CellEffects:
 def saturated_effects(data: StaggeredPanel, free: np.ndarray, control: np.ndarray) -> CellEffects:
     """Coefficients of indicators of cells, beside effects of units and of periods.
 
+    Covariates that do not vary within a unit have a slope of each period, and another of each cell,
+    where they are taken from their mean in it: the coefficient is then the mean effect.
+
     Parameters
     ----------
     data : StaggeredPanel
@@ -56,31 +59,36 @@ def saturated_effects(data: StaggeredPanel, free: np.ndarray, control: np.ndarra
     control : bool array, shape (cohorts, t)
         Cells whose units serve as controls.
     """
-    t = len(data.periods)
     cohort, period = np.nonzero(free)
-    count = len(cohort)
-    q = data.covariate_count
+    k, count = data.features.shape[1], len(cohort)
+    base = len(data.periods) * k
     maps = []
-    for g in range(data.cohorts):
+    for g, rows in enumerate(data.slices()):
         own = np.flatnonzero(cohort == g)
-        m = np.zeros((t, t + count))
-        m[:, :t] = np.eye(t)
-        m[period[own], t + own] = 1.0
+        there = data.observed[rows] * data.weights[rows, np.newaxis]
+        mass = np.maximum(there.sum(axis=0), np.finfo(float).tiny)
+        mean = (there.T @ data.features[rows]) / mass[:, np.newaxis]
+        m = np.zeros((base, base + count * k))
+        m[:, :base] = np.eye(base)
+        for feature in range(k):
+            column = base + own * k + feature
+            m[period[own] * k, column] = -mean[period[own], feature]
+            m[period[own] * k + feature, column] = 1.0
         maps.append(m)
     fit = fit_unit_effects(data, data.observed, maps)
-    contrasts = np.zeros((t + count + q, count))
-    contrasts[t + np.arange(count), np.arange(count)] = 1.0
+    coefficient = base + np.arange(count) * k
+    contrasts = np.zeros((len(fit.coefficients), count))
+    contrasts[coefficient, np.arange(count)] = 1.0
     estimable = fit.estimable(contrasts)
     toward = np.where(estimable, fit.inverse @ contrasts, np.nan)
-    loadings = np.stack(
-        [np.concatenate([m @ toward[: t + count], toward[t + count :]]) for m in maps]
-    )
+    width = base + count * k
+    loadings = np.stack([np.concatenate([m @ toward[:width], toward[width:]]) for m in maps])
     return described(
         data,
         data.observed,
         free,
         control,
-        estimate=np.where(estimable, fit.coefficients[t : t + count], np.nan),
+        estimate=np.where(estimable, fit.coefficients[coefficient], np.nan),
         contributions=CohortContributions(
             fit.scores, data.bounds, loadings, data.cluster, data.nature
         ),

@@ -42,10 +42,11 @@ class ExtendedTwoWay:
 
     Notes
     -----
-    Wooldridge (2021, "Two-way fixed effects, the two-way Mundlak regression, and
-    difference-in-differences estimators", SSRN 3906345), equations 6.4 and 6.33. In a balanced
-    panel the estimates are those of `Imputation`, standard errors aside. Proved by simulation and
-    independent derivation: there is no published number to reproduce.
+    Wooldridge (2025, "Two-way fixed effects, the two-way Mundlak regression, and
+    difference-in-differences estimators", *Empirical Economics*; 2021, SSRN 3906345), equations 5.3
+    for covariates, 6.1 and 6.4 for cohorts. In a balanced
+    panel the estimates are those of `Imputation`, standard errors aside. It reproduces the numbers
+    of R's etwfe on `mpdta`.
     """
 
     free: Literal["post", "all"] = "post"
@@ -65,7 +66,8 @@ class ExtendedTwoWay:
         ----------
         panel : Panel
             Gaps are allowed. Covariates that vary within a unit enter with a slope common to all;
-            others are refused.
+            the others with a slope of each period, and one more of each coefficient, from their
+            mean in its cohort, which is taken as fixed.
         level : float
             Of the intervals.
 
@@ -109,13 +111,16 @@ class ExtendedTwoWay:
             words += ", ou jamais"
         if self.anticipation:
             base += f" et son anticipation ({self.anticipation})"
+        fixed = ""
+        if len(panel.covariates.columns):
+            fixed = ", moyennes des covariables tenues pour fixes"
         cells = saturated_effects(data, free, control)
         wording = Wording(
             comparison=f"traités contre {words}",
             outcome=panel.outcome,
             estimator="ExtendedTwoWay" + covariates_of(panel),
             estimand="ATT par groupe et période",
-            se_kind=clustered(data, "effets fixes d'unité et de période"),
+            se_kind=clustered(data, "effets fixes d'unité et de période" + fixed),
             target_population=treated_population(data),
             weights="poids de sondage des unités du groupe",
             base_period=base,

@@ -50,7 +50,7 @@ class ImputationEffects(GroupTimeEffects):
 
         Notes
         -----
-        Borusyak, Jaravel and Spiess (2024), section 4.4: apart from the estimates, so that
+        Borusyak, Jaravel and Spiess (2024), equation 9: apart from the estimates, so that
         passing the test does not distort them.
         """
         return self.regression(number)
@@ -81,7 +81,7 @@ class Imputation:
     Notes
     -----
     Borusyak, Jaravel and Spiess (2024, *Review of Economic Studies* 91, 3253–3285), theorem 2 for
-    the estimator, theorem 3 and equation 8 for its conservative standard error. Proved by
+    the estimator, theorem 3, equations 7 and 8, for its conservative standard error, which is proved by
     simulation and independent derivation: there is no published number to reproduce.
     """
 
@@ -123,7 +123,7 @@ class Imputation:
         The standard error is conservative: it counts how effects vary within a cohort and period.
         """
         check_level(level)
-        data = StaggeredPanel.of(panel, self.anticipation, by_period=True)
+        data = StaggeredPanel.of(panel, self.anticipation)
         untreated = data.periods < np.append(data.groups - self.anticipation, np.inf)[:, np.newaxis]
         seen = data.observed & np.repeat(untreated, np.diff(data.bounds), axis=0)
         data = data.without(np.asarray(~seen.any(axis=1)), "jamais observées avant traitement")

@@ -1,10 +1,10 @@
 """Outcomes without treatment imputed to the treated, averaged by cohort and period.
 
 The model is fitted on untreated observations alone; with α̂_i the mean of what it leaves of unit i,
-τ̂_it = y_it − α̂_i − λ̂_t − x_it'β̂. The mean of a cell is linear in outcomes, with weights v_it; the
-conservative variance (Borusyak, Jaravel and Spiess 2024, *Review of Economic Studies* 91, Theorem 3
-and equation 8) is Σ_c (Σ_{it in c} v_it ε̃_it)² over clusters c, with ε̃ the residual of untreated
-observations and τ̂_it − τ̃_gt of treated ones, where
+τ̂_it = y_it − α̂_i − z_i'λ̂_t − x_it'β̂, where z_i is 1 and what does not vary within a unit. The mean
+of a cell is linear in outcomes, with weights v_it. Its conservative variance (Borusyak, Jaravel and
+Spiess 2024, *Review of Economic Studies* 91, theorem 3, equations 7 and 8) is the sum over clusters
+of (Σ v_it ε̃_it)², with ε̃ the residual of untreated observations and τ̂_it − τ̃_gt of treated ones,
 
     τ̃_gt = Σ_c v_c (Σ_{it in c} v_it τ̂_it) / Σ_c v_c²,   v_c = Σ_{it in c} v_it
 
@@ -46,14 +46,14 @@ def imputed_effects(data: StaggeredPanel, untreated: np.ndarray) -> ImputedEffec
     untreated : bool array, shape (cohorts, t)
         Cells whose outcomes are those without treatment; the others get an effect.
     """
-    t = len(data.periods)
+    t, k = len(data.periods), data.features.shape[1]
     used = data.observed & np.repeat(untreated, np.diff(data.bounds), axis=0)
-    fit = fit_unit_effects(data, used, [np.eye(t)] * data.cohorts)
+    fit = fit_unit_effects(data, used, [np.eye(t * k)] * data.cohorts)
     imputed = data.observed & ~used & _linked(used)
     free = ~untreated
     cohort, period = np.nonzero(free)
     estimate = np.full(len(cohort), np.nan)
-    distance = np.zeros((t + data.covariate_count, len(cohort)))
+    distance = np.zeros((len(fit.coefficients), len(cohort)))
     loadings = np.zeros((data.cohorts, *distance.shape))
     scores = fit.scores.copy()
     for g, rows in enumerate(data.slices()):
@@ -65,14 +65,16 @@ def imputed_effects(data: StaggeredPanel, untreated: np.ndarray) -> ImputedEffec
         mean = (share * effects).sum(axis=0)
         estimate[own] = np.where(mass > 0, mean, np.nan)[period[own]]
         distance[:, own] = _distance(data, used, share, rows)[:, period[own]]
-        scores[rows, :t] += weights * (effects - _centre(weights, effects, data.cluster[rows]))
+        scores[rows, : t * k : k] += weights * (
+            effects - _centre(weights, effects, data.cluster[rows])
+        )
         with np.errstate(divide="ignore"):
-            loadings[g, period[own], own] = (1 / mass)[period[own]]
+            loadings[g, period[own] * k, own] = (1 / mass)[period[own]]
     missing = np.isnan(estimate) | ~fit.estimable(distance)
     toward = fit.inverse @ distance
     for g in range(data.cohorts):
-        loadings[g, :t] -= toward[:t] * untreated[g, :, np.newaxis]
-        loadings[g, t:] -= toward[t:]
+        loadings[g, : t * k] -= toward[: t * k] * np.repeat(untreated[g], k)[:, np.newaxis]
+        loadings[g, t * k :] -= toward[t * k :]
     loadings[:, :, missing] = np.nan
     estimate[missing] = np.nan
     cells = described(
@@ -98,29 +100,33 @@ def _linked(used: np.ndarray) -> np.ndarray:
 
 def _effects(data: StaggeredPanel, fit: UnitEffectsFit, rows: slice) -> np.ndarray:
     """Outcomes less those imputed: shape (rows, t)."""
-    t = len(data.periods)
-    left = data.values[rows] - fit.intercepts[rows, np.newaxis] - fit.coefficients[:t]
-    if data.covariate_count:
+    t, k = len(data.periods), data.features.shape[1]
+    curves = fit.coefficients[: t * k].reshape(t, k)
+    left = data.values[rows] - fit.intercepts[rows, np.newaxis] - data.features[rows] @ curves.T
+    if data.varying:
         for part in data.blocks(rows):
             inside = slice(part.start - rows.start, part.stop - rows.start)
-            left[inside] -= data.covariates(part) @ fit.coefficients[t:]
+            left[inside] -= data.covariates(part) @ fit.coefficients[t * k :]
     return left
 
 
 def _distance(data: StaggeredPanel, used: np.ndarray, share: np.ndarray, rows: slice) -> np.ndarray:
     """Mean, over the treated of each period, of their regressors less those of their untreated
-    periods: shape (t + q, t)."""
-    t, q = len(data.periods), data.covariate_count
-    made = np.zeros((t + q, t))
-    made[:t] = np.diag((share.sum(axis=0) > 0).astype(float))
+    periods: shape (t * k + q, t)."""
+    t, k = len(data.periods), data.features.shape[1]
+    made = np.zeros((t * k + len(data.varying), t))
+    mean = share.T @ data.features[rows]
+    for period in range(t):
+        made[period * k : (period + 1) * k, period] = mean[period]
     for part in data.blocks(rows):
         o = used[part] / used[part].sum(axis=1, keepdims=True)
         own = share[part.start - rows.start : part.stop - rows.start]
-        made[:t] -= o.T @ own
-        if q:
+        spread = o[:, :, np.newaxis] * data.features[part][:, np.newaxis]
+        made[: t * k] -= spread.reshape(len(o), -1).T @ own
+        if data.varying:
             x = data.covariates(part)
-            made[t:] += np.einsum("it,itk->kt", own, x, optimize=True)
-            made[t:] -= np.einsum("is,isk->ik", o, x, optimize=True).T @ own
+            made[t * k :] += np.einsum("it,itj->jt", own, x)
+            made[t * k :] -= np.einsum("is,isj->ij", o, x).T @ own
     return made
 
 

@@ -97,6 +97,12 @@ class SunAbraham:
         for the number of coefficients: in a balanced panel without covariates, of means of changes.
         """
         check_level(level)
+        constant = ", ".join(map(str, panel.covariates.columns))
+        if constant:
+            raise InputError(
+                f"covariates that do not vary within a unit ({constant}) are absorbed by the effects "
+                "of units: leave them out, or fit ExtendedTwoWay, Imputation or GroupTimeATT"
+            )
         panel, words = self._compared(panel)
         data = StaggeredPanel.of(panel, self.anticipation)
         place = np.searchsorted(data.periods, data.groups + self.reference)

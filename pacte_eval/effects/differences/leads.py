@@ -65,23 +65,23 @@ def lead_effects(
             f"give from 1 to {most}"
         )
     asked = known[-number:]
-    t, q = len(data.periods), data.covariate_count
-    maps = [
-        np.hstack([np.eye(t), ((month[g][:, np.newaxis] == asked) & there[g][:, np.newaxis])])
-        for g in range(data.cohorts)
-    ]
+    k = data.features.shape[1]
+    base = len(data.periods) * k
+    maps = []
+    for g in range(data.cohorts):
+        m = np.hstack([np.eye(base), np.zeros((base, number))])
+        m[::k, base:] = (month[g][:, np.newaxis] == asked) & there[g][:, np.newaxis]
+        maps.append(m)
     used = data.observed & np.repeat(untreated, np.diff(data.bounds), axis=0)
     fit = fit_unit_effects(data, used, maps)
-    contrasts = np.zeros((t + number + q, number))
-    contrasts[t + np.arange(number), np.arange(number)] = 1.0
+    contrasts = np.zeros((len(fit.coefficients), number))
+    contrasts[base + np.arange(number), np.arange(number)] = 1.0
     estimable = fit.estimable(contrasts)
     toward = np.where(estimable, fit.inverse @ contrasts, np.nan)
+    width = base + number
+    loadings = np.stack([np.vstack([m @ toward[:width], toward[width:]]) for m in maps])
     contributions = CohortContributions(
-        fit.scores,
-        data.bounds,
-        np.stack([np.vstack([m @ toward[: t + number], toward[t + number :]]) for m in maps]),
-        data.cluster,
-        data.nature,
+        fit.scores, data.bounds, loadings, data.cluster, data.nature
     )
     counts = [
         int(sum(used[rows][:, month[g] == one].sum() for g, rows in enumerate(data.slices()[:-1])))
@@ -90,7 +90,7 @@ def lead_effects(
     rows = pd.DataFrame(
         {
             "month": asked,
-            "estimate": np.where(estimable, fit.coefficients[t : t + number], np.nan),
+            "estimate": np.where(estimable, fit.coefficients[base:width], np.nan),
             "se": np.sqrt(contributions.variances(range(number))),
             "n_treated": counts,
             "n_control": [int(used.any(axis=1).sum()) - count for count in counts],

@@ -29,6 +29,10 @@ class StaggeredPanel:
     bounds : int array, shape (cohorts + 1,)
         First row of each cohort, and n.
     periods : int array, shape (t,)
+    features : float array, shape (n, k)
+        1, then covariates that do not vary within a unit, centred and scaled.
+    varying : sequence of float arrays, shape (n, t)
+        Covariates that do, zero where not observed.
     lost : dict of str to int
         Units left out by reason, in French.
     """
@@ -40,12 +44,12 @@ class StaggeredPanel:
     groups: np.ndarray
     bounds: np.ndarray
     periods: np.ndarray
+    features: np.ndarray
+    varying: tuple[np.ndarray, ...]
     lost: dict[str, int]
-    _varying: tuple[np.ndarray, ...] = ()
-    _constant: np.ndarray | None = None
 
     @classmethod
-    def of(cls, panel: Panel, anticipation: int, *, by_period: bool = False) -> StaggeredPanel:
+    def of(cls, panel: Panel, anticipation: int) -> StaggeredPanel:
         """The units of a panel that are observed, and untreated at its first period.
 
         Parameters
@@ -54,21 +58,13 @@ class StaggeredPanel:
             A first treatment so late that no period feels it is as never.
         anticipation : int
             Periods before treatment that may feel it.
-        by_period : bool
-            Whether covariates that do not vary within a unit enter, with a slope of each period.
 
         Raises
         ------
         InputError
-            If a covariate is missing where the outcome is observed, nobody is treated, or
-            covariates that do not vary cannot enter.
+            If a covariate is missing where the outcome is observed, or nobody is treated after the
+            first period.
         """
-        names = [str(name) for name in panel.covariates]
-        if names and not by_period:
-            raise InputError(
-                f"covariates that do not vary within a unit ({', '.join(names)}) are absorbed by "
-                "the effects of units: leave them out, or fit Imputation or GroupTimeATT"
-            )
         periods, first = panel.periods, panel.first_treated
         observed = np.isfinite(panel.values)
         for name, values in panel.varying.items():
@@ -96,10 +92,6 @@ class StaggeredPanel:
         order = kept[np.argsort(cohort, kind="stable")]
         sizes = np.bincount(cohort, minlength=len(groups) + 1)
         inside = observed[order]
-        constant = None
-        if names:
-            dummies = pd.get_dummies(panel.covariates, drop_first=True, dtype=float)
-            constant = dummies.to_numpy(dtype=np.float64)[order]
         return cls(
             values=np.where(inside, panel.values[order], 0.0),
             observed=inside,
@@ -108,18 +100,12 @@ class StaggeredPanel:
             groups=groups.astype(np.int64),
             bounds=np.concatenate([[0], np.cumsum(sizes)]),
             periods=periods,
-            lost={reason: number for reason, number in lost.items() if number},
-            _varying=tuple(
+            features=_features(panel.covariates.iloc[order]),
+            varying=tuple(
                 np.where(inside, values[order], 0.0) for values in panel.varying.values()
             ),
-            _constant=constant,
+            lost={reason: number for reason, number in lost.items() if number},
         )
-
-    @property
-    def covariate_count(self) -> int:
-        """Columns that covariates make: one for each that varies, one by period for the others."""
-        constant = 0 if self._constant is None else self._constant.shape[1]
-        return len(self._varying) + constant * (len(self.periods) - 1)
 
     @property
     def nature(self) -> str:
@@ -127,17 +113,10 @@ class StaggeredPanel:
         return "unité" if len(pd.unique(self.cluster)) == len(self.cluster) else "grappe"
 
     def covariates(self, rows: slice) -> np.ndarray:
-        """Covariates of some units: float array, shape (rows, t, q)."""
-        t = len(self.periods)
-        made = np.zeros((rows.stop - rows.start, t, self.covariate_count))
-        for place, values in enumerate(self._varying):
+        """Covariates that vary, of some units: float array, shape (rows, t, q)."""
+        made = np.zeros((rows.stop - rows.start, len(self.periods), len(self.varying)))
+        for place, values in enumerate(self.varying):
             made[:, :, place] = values[rows]
-        if self._constant is not None:
-            own = self._constant[rows]
-            start, width = len(self._varying), own.shape[1]
-            for period in range(1, t):
-                made[:, period, start : start + width] = own
-                start += width
         return made
 
     @property
@@ -156,7 +135,8 @@ class StaggeredPanel:
 
     def blocks(self, rows: slice) -> Iterator[slice]:
         """Rows by blocks whose covariates fit in memory."""
-        width = max(1, _BUDGET // (len(self.periods) * (1 + self.covariate_count)))
+        columns = self.features.shape[1] + len(self.varying)
+        width = max(1, _BUDGET // (len(self.periods) * columns))
         for start in range(rows.start, rows.stop, width):
             yield slice(start, min(start + width, rows.stop))
 
@@ -175,6 +155,15 @@ class StaggeredPanel:
             bounds=np.concatenate([[0], np.cumsum(sizes)]),
             periods=self.periods,
             lost=self.lost | ({reason: number} if number else {}),
-            _varying=tuple(values[kept] for values in self._varying),
-            _constant=None if self._constant is None else self._constant[kept],
+            features=self.features[kept],
+            varying=tuple(values[kept] for values in self.varying),
         )
+
+
+def _features(covariates: pd.DataFrame) -> np.ndarray:
+    if covariates.columns.empty:
+        return np.ones((len(covariates), 1))
+    columns = pd.get_dummies(covariates, drop_first=True, dtype=float).to_numpy(dtype=np.float64)
+    spread = columns.std(axis=0)
+    scaled = (columns - columns.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return np.column_stack([np.ones(len(columns)), scaled])

@@ -1,11 +1,12 @@
 """Least squares with an effect of each unit, where other regressors depend on cohort and period.
 
-The outcome of unit i of cohort g at period t is α_i + m_gt'θ + x_it'β. The effects of units are
-removed first (Frisch, Waugh and Lovell): with o_i the periods at which i is observed, what is left
-of indicators of periods is A_i = diag(o_i) − o_i o_i' / |o_i|, and the normal equations of θ need
-no more than Σ w_i A_i over the units of each cohort, a matrix of periods by periods, whatever the
-number of units and of parameters. In a balanced panel it is Σ w_i (I − J / T): only means of cohort
-by period enter. Nothing of size n × parameters is made.
+The outcome of unit i of cohort g at period t is α_i + z_i'M_gt θ + x_it'β, where z_i is 1 and what
+does not vary within a unit. The effects of units are removed first (Frisch, Waugh and Lovell): with
+o_i the periods at which i is observed, what is left of indicators of periods is
+A_i = diag(o_i) − o_i o_i' / |o_i|, and the normal equations of θ need no more than the sum of
+w_i A_i ⊗ z_i z_i' over the units of each cohort, whatever the number of units and of parameters. In
+a balanced panel where z_i is 1, it is Σ w_i (I − J / T): only means of cohort by period enter.
+Nothing of size n × parameters is made.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class UnitEffectsFit:
         Effect of each unit, NaN where it is never used.
     residuals : float array, shape (n, t)
         Zero where not used.
-    scores : float array, shape (n, t + q)
-        Weight times residual of each period, then weight times Σ_t x_it × residual.
+    scores : float array, shape (n, t * k + q)
+        Weight times residual of each period times z_i, then weight times Σ_t x_it × residual.
     inverse : float array, shape (p + q, p + q)
         Symmetric generalised inverse of the normal equations.
     """
@@ -65,44 +66,46 @@ def fit_unit_effects(
     Parameters
     ----------
     data : StaggeredPanel
-        Its covariates are the x_it.
+        Its features are the z_i, its covariates that vary the x_it.
     used : bool array, shape (n, t)
         Among the observations.
-    maps : sequence of float arrays, shape (t, p)
-        m_gt for each cohort of `data`, the never treated last.
+    maps : sequence of float arrays, shape (t * k, p)
+        M_gt, one under the other, for each cohort of `data`.
 
     Notes
     -----
     Sampling weights of units are those of the least squares.
     """
-    p, q = maps[0].shape[1], data.covariate_count
-    t = used.shape[1]
+    p, q = maps[0].shape[1], len(data.varying)
+    t, k = used.shape[1], data.features.shape[1]
     normal, right, size = np.zeros((p + q, p + q)), np.zeros(p + q), np.zeros(p + q)
     count = used.sum(axis=1)
     inverse_count = 1 / np.maximum(count, 1)
     centre = (data.values * used).sum(axis=1) * inverse_count
     for cohort, rows in enumerate(data.slices()):
         m = maps[cohort]
-        crossed, toward = np.zeros((t, t)), np.zeros(t)
-        mixed, mass = np.zeros((t, q)), np.zeros(t)
+        crossed, toward = np.zeros((t * k, t * k)), np.zeros(t * k)
+        mixed, mass = np.zeros((t * k, q)), np.zeros((t, k * k))
         for part in data.blocks(rows):
-            o, w = used[part].astype(float), data.weights[part]
+            o, w, z = used[part].astype(float), data.weights[part], data.features[part]
             gap = (data.values[part] - centre[part, np.newaxis]) * o
-            weighted = o * w[:, np.newaxis]
-            mass += weighted.sum(axis=0)
-            crossed -= (weighted * inverse_count[part, np.newaxis]).T @ o
-            toward += w @ gap
+            mass += (o * w[:, np.newaxis]).T @ _times(z, z)
+            spread = _times(o * np.sqrt(w * inverse_count[part])[:, np.newaxis], z)
+            crossed -= spread.T @ spread
+            toward += ((gap * w[:, np.newaxis]).T @ z).reshape(-1)
             if q:
                 x = data.covariates(part) * o[:, :, np.newaxis]
-                size[p:] += np.einsum("i,itk,itk->k", w, x, x, optimize=True)
+                size[p:] += np.einsum("itj,itj->j", x * w[:, np.newaxis, np.newaxis], x)
                 mean = x.sum(axis=1) * inverse_count[part, np.newaxis]
                 x -= mean[:, np.newaxis] * o[:, :, np.newaxis]
-                mixed += np.einsum("i,itk->tk", w, x)
+                mixed += np.einsum("ik,itj->tkj", z * w[:, np.newaxis], x).reshape(t * k, q)
                 flat = (x * np.sqrt(w)[:, np.newaxis, np.newaxis]).reshape(-1, q)
                 normal[p:, p:] += flat.T @ flat
                 right[p:] += flat.T @ (gap * np.sqrt(w)[:, np.newaxis]).reshape(-1)
-        crossed[np.diag_indices(t)] += mass
-        size[:p] += mass @ m**2
+        for period in range(t):
+            own = slice(period * k, (period + 1) * k)
+            crossed[own, own] += mass[period].reshape(k, k)
+        size[:p] += mass[:, :: k + 1].reshape(-1) @ m**2
         normal[:p, :p] += m.T @ crossed @ m
         normal[:p, p:] += m.T @ mixed
         right[:p] += m.T @ toward
@@ -111,12 +114,12 @@ def fit_unit_effects(
     solved = inverse @ right
     intercepts = np.full(len(used), np.nan)
     residuals = np.zeros(used.shape)
-    scores = np.zeros((len(used), t + q))
+    scores = np.zeros((len(used), t * k + q))
     for cohort, rows in enumerate(data.slices()):
-        curve = maps[cohort] @ solved[:p]
+        curves = (maps[cohort] @ solved[:p]).reshape(t, k)
         for part in data.blocks(rows):
             o = used[part]
-            left = data.values[part] - curve
+            left = data.values[part] - data.features[part] @ curves.T
             x = data.covariates(part) if q else None
             if x is not None:
                 left = left - x @ solved[p:]
@@ -124,10 +127,18 @@ def fit_unit_effects(
             intercepts[part] = np.where(count[part] > 0, own, np.nan)
             residual = (left - own[:, np.newaxis]) * o
             residuals[part] = residual
-            scores[part, :t] = residual * data.weights[part, np.newaxis]
+            weighted = residual * data.weights[part, np.newaxis]
+            scores[part, : t * k] = _times(weighted, data.features[part])
             if x is not None:
-                scores[part, t:] = np.einsum("it,itk->ik", scores[part, :t], x)
+                scores[part, t * k :] = np.einsum("it,itj->ij", weighted, x)
     return UnitEffectsFit(solved, intercepts, residuals, scores, inverse, scale, inside)
+
+
+def _times(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """All products of a column of one and a column of the other, row by row."""
+    if right.shape[1] == 1:
+        return left * right
+    return (left[:, :, np.newaxis] * right[:, np.newaxis]).reshape(len(left), -1)
 
 
 def _generalised_inverse(
