@@ -7,7 +7,7 @@ not grow with the period; then what is known of those kept on their eve; their c
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from pacte_eval.cohorts.after_entry import history_of, memberships
 from pacte_eval.cohorts.attributes import text_in, texts, texts_taken
+from pacte_eval.cohorts.calendar_panel import CalendarPanels, first_entries
 from pacte_eval.cohorts.candidates import (
     Candidates,
     control_candidates,
@@ -133,7 +134,10 @@ class _Build:
         self.progress("describing units on their eve")
         units, cells = self._units(arms)
         self.progress("reading contracts month by month")
-        persons = np.unique(units["person_number"].to_numpy())
+        persons, first = np.unique(units["person_number"].to_numpy(), return_inverse=True)
+        since = np.full(len(persons), np.iinfo(np.int32).max)
+        np.minimum.at(since, first, units["zero_day"].to_numpy())
+        entries = first_entries(self.register, self.definition, persons, since)
         units["person_row"] = np.searchsorted(persons, units.pop("person_number")).astype(np.int32)
         min_days = self.definition.contracts.min_days
         lives = read_lives(self.source, self.register, persons, min_days, shelf, self.progress)
@@ -142,7 +146,10 @@ class _Build:
         window = self.definition.window
         periods = np.arange(-window.before, window.after + 1)
         makers = outcome_makers(lives, units, self.definition.outcomes, periods)
-        return self._assembled(units, cells, flow, covariates, LazyOutcomes(makers))
+        cohort = self._assembled(units, cells, flow, covariates, LazyOutcomes(makers))
+        own = units[["person", "person_row", "arm", "time_zero", "weight"]]
+        panels = CalendarPanels(lives, own, cohort.covariates, entries, self.definition.outcomes)
+        return replace(cohort, panels=panels)
 
     def trace(self, person: str) -> pd.DataFrame:
         """The candidates of one person, with the test that each failed."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pacte_eval.cohorts.calendar_panel import CalendarPanels, CalendarPeriod
 from pacte_eval.cohorts.covariates import Measured
 from pacte_eval.cohorts.persons import (
     person_covariates,
@@ -23,7 +24,7 @@ from pacte_eval.cohorts.persons import (
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.persons import PersonsDefinition
-from pacte_eval.frames import Arms, Comparison, Outcomes
+from pacte_eval.frames import Arms, Comparison, Outcomes, Panel
 
 
 class LazyOutcomes(Mapping[str, Outcomes]):
@@ -86,6 +87,10 @@ class Cohort:
         Publics and territories whose variables the source does not hold, and why in French.
     warnings : tuple of str
         What a reader must be told of the definition, in French.
+    read_history : callable
+        What `history` gives.
+    panels : CalendarPanels or None
+        What `panel` gives; None for a cohort from a file of persons.
     """
 
     label: str
@@ -104,6 +109,7 @@ class Cohort:
     not_measurable: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     read_history: Callable[[], pd.DataFrame] = field(default=pd.DataFrame, repr=False)
+    panels: CalendarPanels | None = field(default=None, repr=False)
 
     @classmethod
     def from_persons(cls, definition: PersonsDefinition, folder: Path) -> Cohort:
@@ -221,6 +227,48 @@ class Cohort:
                 "in an analysis declared so"
             )
         return self.read_history()
+
+    def panel(
+        self, outcome: str, period: CalendarPeriod = "month", arm: str | None = None
+    ) -> Panel:
+        """Persons by calendar period, each once, with the period of their first entry.
+
+        Difference-in-differences on it has another estimand than a comparison of this cohort:
+        untrained outcomes of later entrants, of entrants and of those who never enter must move in
+        parallel, and the counterfactual is never to be trained. It holds who is trained later,
+        which is known after time zero: it is for `GroupTimeATT` and its like, not for designs.
+
+        Parameters
+        ----------
+        outcome : str
+            One that has a value by calendar month: not ``acces_emploi`` nor ``formation_depuis``.
+        period : ``"month"`` or ``"quarter"``
+            A quarter (``year * 4 + quarter − 1``) is the mean of its three months, missing where
+            one is; quarters that the source does not cover whole are left out.
+        arm : str, optional
+            The arm whose trainings treat, where several are trained.
+
+        Returns
+        -------
+        Panel
+            The persons with a unit in this arm, or at risk. ``first_treated`` is the period of the
+            first entry into its trainings from the person's first time zero on, whatever the period
+            of entries of the cohort; missing where there is none in the months observed. Trainings
+            of other kinds do not treat. Covariates are those of the person's first unit; the weight
+            is that of their entry, or of their first unit where they have none.
+
+        Raises
+        ------
+        InputError
+            If the cohort comes from a file of persons, the outcome has no calendar month, or an arm
+            must be named.
+        """
+        if self.panels is None:
+            raise InputError(
+                "a cohort from a file of persons has no calendar: make the panel from a table with "
+                "one row per person and period, by Panel.from_frame"
+            )
+        return self.panels.panel(outcome, period, arm)
 
     def _members(self, arm: str, after_entry: bool) -> np.ndarray:
         if arm not in self.arm_labels:
