@@ -177,8 +177,8 @@ def estimates(gaps: Gaps, before: int) -> np.ndarray:
 def _ranked(statistics: np.ndarray) -> np.ndarray:
     """Share of the rows at least as large as the first, by column; NaN where that has none."""
     first = statistics[0]
-    with np.errstate(invalid="ignore"):
-        reached = ~(statistics < first - _TIES * np.abs(first))
+    near = np.isclose(statistics, first, rtol=_TIES, atol=0)
+    reached = near | (statistics > first) | np.isnan(statistics)
     return np.where(np.isnan(first), np.nan, reached.mean(axis=0))
 
 

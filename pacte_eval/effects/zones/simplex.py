@@ -51,36 +51,33 @@ def simplex_weights(
     """
     if intercept:
         A, b = A - A.mean(axis=0), b - b.mean()
-    A, b = np.ascontiguousarray(A, dtype=np.float64), np.ascontiguousarray(b, dtype=np.float64)
-    width, least = A.shape[1], _LEAST * noise
-    found = _frank_wolfe(A, b, penalty, np.full(width, 1 / width), least, _FIRST_STEPS)
+    apart, width = A - b[:, np.newaxis], A.shape[1]  # weights sum to one: (A − b) x = A x − b
+    products = apart.T @ apart + np.diag(np.full(width, len(b) * penalty**2))
+    least = len(b) * (_LEAST * noise) ** 2
+    found = _frank_wolfe(products, np.full(width, 1 / width), least, _FIRST_STEPS)
     kept = np.where(found > found.max() / 4, found, 0.0)
-    return np.asarray(_frank_wolfe(A, b, penalty, kept / kept.sum(), least, _STEPS))
+    return np.asarray(_frank_wolfe(products, kept / kept.sum(), least, _STEPS))
 
 
-@njit(
-    "float64[::1](float64[:, ::1], float64[::1], float64, float64[::1], float64, int64)",
-    cache=True,
-)
-def _frank_wolfe(
-    A: np.ndarray, b: np.ndarray, penalty: float, start: np.ndarray, least: float, steps: int
-) -> np.ndarray:
-    ridge = len(b) * penalty**2
+@njit("float64[::1](float64[:, ::1], float64[::1], float64, int64)", cache=True)
+def _frank_wolfe(products: np.ndarray, start: np.ndarray, least: float, steps: int) -> np.ndarray:
+    """Minimise x' P x over the simplex until a step gains no more than `least`."""
     x = start.copy()
-    previous = np.inf
+    gradient = products @ x
+    width = len(x)
     for step in range(steps):
-        fitted = A @ x
-        gradient = (fitted - b) @ A + ridge * x
-        best = np.argmin(gradient)
-        toward = -x
-        toward[best] += 1.0
-        moved = A[:, best] - fitted
-        curvature = moved @ moved + ridge * (toward @ toward)
-        if curvature > 0:
-            x += min(1.0, max(0.0, -(gradient @ toward) / curvature)) * toward
-        error = A @ x - b
-        value = penalty**2 * (x @ x) + (error @ error) / len(b)
-        if step > 0 and previous - value <= least**2:
+        value, best = 0.0, 0
+        for i in range(width):
+            value += x[i] * gradient[i]
+            if gradient[i] < gradient[best]:
+                best = i
+        slope = max(value - gradient[best], 0.0)
+        curvature = products[best, best] - 2 * gradient[best] + value
+        share = min(1.0, slope / curvature) if curvature > 0 else 0.0
+        for i in range(width):
+            x[i] *= 1 - share
+            gradient[i] += share * (products[best, i] - gradient[i])
+        x[best] += share
+        if step > 0 and share * (2 * slope - share * curvature) <= least:
             break
-        previous = value
     return x

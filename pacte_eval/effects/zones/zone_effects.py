@@ -95,9 +95,7 @@ class ZoneEffects(Effects):
 
     def _declared(self) -> str:
         if self.policies.empty:
-            return (
-                "aucune : tout autre changement survenu aux mêmes dates est confondu avec l’écart"
-            )
+            return f"aucune{THIN}: un changement survenu aux mêmes dates se confond avec l’écart"
         return _text(self.policies)
 
 
