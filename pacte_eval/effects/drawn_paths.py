@@ -11,8 +11,7 @@ from pacte_eval.definitions.errors import InputError
 
 _TITLE = ["comparison", "outcome", "estimator", "estimand", "cell", "group"]
 _TIMES = ("month", "period", "group")
-_AXES = {"month": "Périodes depuis le traitement", "period": "Période", "group": "Groupe"}
-_SINCE_ENTRY = "Mois depuis l'entrée"
+_AXES = {"month": "Périodes depuis l'entrée", "period": "Période", "group": "Groupe"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +73,8 @@ class DrawnPaths:
         whole = bool(pd.to_numeric(rows[clock], errors="coerce").notna().all())
         return cls(
             frame=frame,
-            axis=_axis(clock, whole, "group" in table),
-            entry=("entrée" if "group" not in table else "traitement")
-            if clock == "month" and whole
-            else None,
+            axis=_AXES[clock] if whole or clock != "month" else _AXES["period"],
+            entry="entrée" if whole and clock == "month" else None,
             overall=_overall(table[over_all], telling, set(titles)),
         )
 
@@ -106,9 +103,3 @@ def _overall(
         if title in titles and pd.notna(row["estimate"]):
             found[title] = (row["estimate"], row["ci_low"], row["ci_high"])
     return found
-
-
-def _axis(clock: str, whole: bool, grouped: bool) -> str:
-    if clock == "month" and not grouped:
-        return _SINCE_ENTRY if whole else _AXES["period"]
-    return _AXES[clock]

@@ -28,7 +28,7 @@ from pacte_eval.effects.multiplicity import (
     read_method,
     romano_wolf,
 )
-from pacte_eval.effects.table import IDENTITY, check_level, paths, tidy
+from pacte_eval.effects.table import IDENTITY, PATH, check_level, paths, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -362,7 +362,7 @@ class Effects:
         )
 
     def summary(self) -> str:
-        """The table as text, with what is common to all its rows above it."""
+        """The table as text, path by path, what is common to its rows above it."""
         facts = [name for name in _FACTS if name in self.table]
         common = [name for name in facts if self.table[name].nunique(dropna=False) == 1]
         varying = [
@@ -378,7 +378,10 @@ class Effects:
         for place in reversed(ends.tolist()):
             lines.insert(place + 2, "")
         body = "\n".join(lines)
-        told = [f"{name + ':':<20}{self.table[name].iloc[0]}" for name in common]
+        told = [f"{name + ':':<20}{_told(self.table[name])}" for name in facts if name not in PATH]
+        told = [
+            f"{name + ':':<20}{_told(self.table[name])}" for name in common if name in PATH
+        ] + told
         title = type(self).__name__.center(width).rstrip()
         return "\n".join([title, "=" * width, *told, "-" * width, body, "=" * width])
 
@@ -423,6 +426,13 @@ class Effects:
         if chosen.dtype != bool or chosen.shape != (len(self),):
             raise InputError(f"a mask needs {len(self)} booleans, one per row of the table")
         return [int(row) for row in np.flatnonzero(chosen)]
+
+
+def _told(values: pd.Series) -> str:
+    """The values of a column, the first three where they are more."""
+    several = [str(value) for value in values.dropna().unique()]
+    others = f" | … ({len(several)} in all)" if len(several) > 3 else ""
+    return " | ".join(several[:3]) + others
 
 
 def _refuse_large(chosen: Sequence[int]) -> None:

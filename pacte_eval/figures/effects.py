@@ -49,7 +49,7 @@ _BAND = (0, (3, 2))
 def effect_paths(
     frame: pd.DataFrame,
     *,
-    axis: str = "Mois depuis l'entrée",
+    axis: str = "Périodes depuis l'entrée",
     entry: str | None = "entrée",
     level: float = 0.95,
     overall: Mapping[str, tuple[float, float, float]] | None = None,
@@ -94,24 +94,14 @@ def effect_paths(
                 _mark_entry(axes, entry if place == 0 else "")
             axes.yaxis.set_major_formatter(FrenchFormatter(known.scale))
             axes.margins(y=0.1)
-            if len(titles) > 1:
-                axes.set_title(wrapped(title, 84 // columns), fontsize=SMALL, loc="left")
+            heads = [wrapped(title, 84 // columns)] if len(titles) > 1 else []
+            if overall and title in overall:
+                heads.append(f"ensemble\u202f: {_written(*overall[title], unit)}")
+            axes.set_title("\n".join(heads), fontsize=SMALL, loc="left")
             if place % columns == 0 or frame["outcome"].nunique() > 1:
                 axes.set_ylabel(f"Effet ({known.axis})" if unit else "Effet")
             if place + columns >= len(titles):
                 axes.set_xlabel(axis)
-            if overall and title in overall:
-                axes.annotate(
-                    f"ensemble\u202f: {_written(*overall[title], unit)}",
-                    (1, 0),
-                    xycoords="axes fraction",
-                    xytext=(0, 3),
-                    textcoords="offset points",
-                    ha="right",
-                    va="bottom",
-                    fontsize=SMALL,
-                    color=INK,
-                )
         _legend(figure, frame, level)
     return figure
 
