@@ -99,9 +99,9 @@ class DoseResponse:
             }
         )
         return ZoneEffects(
-            tidy(rows, self._wording(panel, by_region, number_of_clusters), level=_LEVEL),
-            StoredContributions(fit.contributions, fit.clusters),
-            _LEVEL,
+            table=tidy(rows, self._wording(panel, by_region, number_of_clusters), level=_LEVEL),
+            contributions=StoredContributions(fit.contributions, fit.clusters),
+            level=_LEVEL,
             policies=_policies(panel),
             assumptions=self._assumptions(panel, fit.freedom),
         )

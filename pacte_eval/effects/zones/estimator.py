@@ -98,9 +98,8 @@ class ZoneEstimator(ABC):
         rmspe = float(np.sqrt((gaps.path[: block.before] ** 2).mean()))
         dose = panel.dose[~block.treated]
         return ZoneEffects(
-            self._table(intensive, block, gaps, errors, placebos, matched),
-            None,
-            LEVEL,
+            table=self._table(intensive, block, gaps, errors, placebos, matched),
+            level=LEVEL,
             donor_weights=pd.DataFrame(
                 {
                     "zone": panel.zone[~block.treated],
@@ -210,17 +209,14 @@ class ZoneEstimator(ABC):
 def _fit_sentence(rmspe: float, block: ZoneBlock) -> str:
     """How near the two paths are before the start, in French."""
     spread = float(block.values[:, : block.before].std(axis=0, ddof=1).mean())
-    told = f"écart quadratique moyen avant le départ{THIN}: {number(rmspe, 3)}"
+    told = f"justement avant le départ{THIN}: écart quadratique moyen de {number(rmspe, 3)}"
     if spread <= rounding_error(float(np.abs(block.values).max())):
-        return f"Ajustement avant{THIN}: {told}, les zones ne différant pas avant le départ."
+        return f"A{told}, les zones ne différant pas avant le départ."
     share = rmspe / spread
     told += f", soit {number(share, 2)} écart-type entre zones"
     if share > BAD_FIT:
-        limit = number(BAD_FIT, 2)
-        return (
-            f"Mauvais ajustement avant{THIN}: {told} (seuil {limit}){THIN}; à ne pas retenir seul."
-        )
-    return f"Ajustement avant{THIN}: {told}."
+        return f"Mauvais a{told} (seuil {number(BAD_FIT, 2)}){THIN}; à ne pas retenir seul."
+    return f"A{told}."
 
 
 def _rank_sentence(placebos: SpacePlacebos, by_region: bool, several: bool) -> str:
