@@ -176,11 +176,6 @@ class EventStudy:
                 "all units are first treated at the same period: nobody is left to compare with"
             )
         references = self._references
-        if not cohorts.never and len(references) < 2:
-            raise InputError(
-                "no unit is never treated: relative periods have a trend in common with periods, "
-                f"give a second reference, as reference=[{references[0]}, {references[0] - 4}]"
-            )
         relative = panel.periods - cohorts.starts[:, np.newaxis]
         if self.window is not None:
             relative = np.clip(relative, *self.window)
@@ -191,6 +186,11 @@ class EventStudy:
             raise InputError(
                 f"reference {absent[0]} is no relative period of the panel, which has "
                 f"{there[0]} to {there[-1]}"
+            )
+        if not cohorts.never and len(references) < 2:
+            raise InputError(
+                "no unit is never treated: relative periods have a trend in common with periods, "
+                f"give a second reference, as reference=[{references[0]}, {there[0]}]"
             )
         times = [int(one) for one in there if one not in references]
         indicators = np.stack([relative == time for time in times], axis=2).astype(float)
@@ -224,6 +224,7 @@ class EventStudy:
         return sorted(set(given), reverse=True)
 
 
+_FEW_CLUSTERS = 40
 _ATT = "effet moyen sur les traités (ATT), moyenne des périodes traitées"
 _STATIC = (
     "coefficient de «\u202ftraité\u202f»\u202f: somme pondérée d'effets, à poids qui peuvent être "
@@ -322,12 +323,14 @@ def _effects(
         ["pas encore traitées", "déjà traitées"] if cohorts.count > 1 else []
     )
     equal = bool((panel.weights == panel.weights[0]).all())
+    number = len(fit.clusters)
+    few = ", peu de grappes" if number < _FEW_CLUSTERS else ""
     wording = Wording(
         comparison="traités contre non traités",
         outcome=panel.outcome,
         estimator=estimator + (" et covariables" if panel.varying else ""),
         estimand=estimand,
-        se_kind=f"groupé par {nature} ({len(fit.clusters)} grappes), corrigé des degrés de liberté",
+        se_kind=f"groupé par {nature} ({number} grappes{few}), corrigé des degrés de liberté",
         target_population="unités traitées pendant le panel",
         weights=weights + ("" if equal else ", par poids de sondage"),
         base_period=base_period,

@@ -1,10 +1,10 @@
 """Least squares with an effect of each unit and of each period, and what each unit contributes.
 
 The effect of a unit goes by taking means over the periods at which it is observed; periods stay
-as columns. What is left of the columns depends on the cohort of the unit and on which periods it
-is observed at: units that share both share one matrix (periods × columns), and cost one product
-with their outcomes. A balanced panel has as many matrices as cohorts. Columns that vary by unit
-take a matrix for each.
+as columns. Indicators are the same for all units of a cohort: what they leave once centred is
+M' L M, for M the matrix (periods × columns) of the cohort and L = Σ w (diag(m) − m m' / |m|) summed
+over its units, m being 1 where a unit is observed. A balanced panel, one with gaps and one with
+covariates that vary cost one pass each over units by periods.
 
 Contributions are A⁻¹ Σₜ w x̃ ê, summed by cluster, for x̃ what units and periods leave of the
 regressors (Frisch–Waugh–Lovell) and A = Σ w x̃ x̃'; times √((N − 1) / (N − K − T) · G / (G − 1)) for
@@ -15,7 +15,7 @@ second factor by default and counts the effects of units.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ from pacte_eval.effects.contributions import summed_by_cluster
 from pacte_eval.frames import Panel
 
 _COLLINEAR = 1e-10
+_BLOCK = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,25 +96,20 @@ def two_way_regression(
             "no unit is observed at two periods: a two-way regression compares each with itself"
         )
     every = [*names, *panel.varying]
-    columns = _Columns(panel, cohort, indicators, seen, kept)
-    normal, right = columns.moments()
-    solved = _solve(normal, right, columns.periods, every)
-    values = np.empty((len(panel), len(every)))
-    for rows, matrix, outcome in columns:
-        nuisance, regressors = matrix[:, : columns.periods], matrix[:, columns.periods :]
-        residual = outcome - matrix @ solved.all_coefficients
-        left = (regressors - nuisance @ solved.projection) @ solved.inverse
-        values[rows] = panel.weights[rows, np.newaxis] * (residual @ left)
-    summed, clusters = summed_by_cluster(values[kept], panel.cluster[kept], correction=False)
+    system = _System(panel, cohort, indicators, seen, kept)
+    normal, right = system.moments()
+    solved = _solve(normal, right, system.periods, every)
+    values = system.contributions(solved)
+    summed, clusters = summed_by_cluster(values, panel.cluster[kept], correction=False)
     if len(clusters) == 1:
         raise InputError("all units are in one cluster: no standard error can be computed")
     observations = int(seen[kept].sum())
-    freedom = observations - len(every) - columns.periods - 1
+    freedom = observations - len(every) - system.periods - 1
     factor = (observations - 1) / freedom if freedom > 0 else np.nan
     number = len(clusters)
     return TwoWayFit(
         names=every,
-        coefficients=solved.all_coefficients[columns.periods :],
+        coefficients=solved.coefficients[system.periods :],
         contributions=summed * np.sqrt(factor * number / (number - 1)),
         clusters=clusters,
         observations=observations,
@@ -121,11 +117,10 @@ def two_way_regression(
     )
 
 
-class _Columns:
-    """The regressors of groups of units that share them, less their means over observed periods.
+class _System:
+    """The regression of units observed twice or more, by blocks of units of one cohort.
 
-    Periods come first, one column each but the first that is observed, then the indicators, then
-    the covariates that vary.
+    Columns are periods but the first that is observed, then indicators, then covariates that vary.
     """
 
     def __init__(
@@ -136,61 +131,99 @@ class _Columns:
         seen: np.ndarray,
         kept: np.ndarray,
     ) -> None:
-        self._panel, self._cohort, self._indicators, self._seen = panel, cohort, indicators, seen
+        self._panel, self._indicators, self._seen = panel, indicators, seen
+        self._kept = np.flatnonzero(kept)
         there = np.flatnonzero(seen[kept].any(axis=0))
         self._dummies = np.eye(seen.shape[1])[:, there[1:]]
         self.periods = len(there) - 1
-        self._groups = self._shared(np.flatnonzero(kept))
-
-    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Rows, columns (t, p) and outcomes (rows, t) of each group; 0 where not observed."""
-        for rows in self._groups:
-            first = rows[0]
-            seen = self._seen[first]
-            matrix = np.column_stack(
-                [
-                    self._dummies,
-                    self._indicators[self._cohort[first]],
-                    *(values[first] for values in self._panel.varying.values()),
-                ]
-            )
-            outcome = self._panel.values[rows]
-            if not seen.all():
-                matrix, outcome = matrix[seen], outcome[:, seen]
-            matrix = matrix - matrix.mean(axis=0)
-            outcome = outcome - outcome.mean(axis=1, keepdims=True)
-            yield rows, matrix, outcome
+        self._blocks = []
+        for number in range(len(indicators)):
+            rows = np.flatnonzero(kept & (cohort == number))
+            starts = range(0, len(rows), _BLOCK)
+            self._blocks += [(number, rows[start : start + _BLOCK]) for start in starts]
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
-        """Weighted cross products of the columns, and with the outcome."""
-        size = self.periods + self._indicators.shape[2] + len(self._panel.varying)
+        """Weighted cross products of the columns once centred, and with the outcome."""
+        fixed = self.periods + self._indicators.shape[2]
+        size = fixed + len(self._panel.varying)
         normal, right = np.zeros((size, size)), np.zeros(size)
-        for rows, matrix, outcome in self:
-            weights = self._panel.weights[rows]
-            normal += weights.sum() * (matrix.T @ matrix)
-            right += matrix.T @ (weights @ outcome)
-        return normal, right
+        for number, rows in self._blocks:
+            block = self._block(rows)
+            matrix = np.hstack([self._dummies, self._indicators[number]])
+            normal[:fixed, :fixed] += matrix.T @ block.laplacian() @ matrix
+            right[:fixed] += matrix.T @ (block.weights @ block.outcome)
+            for place, moving in enumerate(block.moving, start=fixed):
+                weighted = block.weights[:, np.newaxis] * moving
+                normal[:fixed, place] += matrix.T @ weighted.sum(axis=0)
+                for other, second in enumerate(block.moving[: place - fixed + 1], start=fixed):
+                    normal[other, place] += np.vdot(weighted, second)
+                right[place] += np.vdot(weighted, block.outcome)
+        upper = np.triu(normal)
+        return upper + np.triu(normal, 1).T, right
 
-    def _shared(self, rows: np.ndarray) -> list[np.ndarray]:
-        """Rows of units that share their columns."""
-        if self._panel.varying:
-            return list(rows[:, np.newaxis])
-        seen = self._seen[rows]
-        group = self._cohort[rows]
-        if not seen.all():
-            bits = np.packbits(seen, axis=1)
-            pattern = np.ascontiguousarray(bits).view(f"V{bits.shape[1]}")[:, 0]
-            pattern = np.unique(pattern, return_inverse=True)[1]
-            group = group * (pattern.max() + 1) + pattern
-        order = np.argsort(group, kind="stable")
-        return np.split(rows[order], np.flatnonzero(np.diff(group[order])) + 1)
+    def contributions(self, solved: _Solution) -> np.ndarray:
+        """Of each unit to each coefficient of indicators and covariates."""
+        fixed = self.periods + self._indicators.shape[2]
+        own = self._indicators.shape[2]
+        scores = np.empty((len(self._panel), len(solved.inverse)))
+        of_periods = self._dummies @ solved.projection
+        for number, rows in self._blocks:
+            block = self._block(rows)
+            matrix = np.hstack([self._dummies, self._indicators[number]])
+            residual = block.outcome - block.centred(
+                np.broadcast_to(matrix @ solved.coefficients[:fixed], block.outcome.shape)
+            )
+            for moving, slope in zip(block.moving, solved.coefficients[fixed:], strict=True):
+                residual -= slope * moving
+            residual *= block.weights[:, np.newaxis]
+            part = -(residual @ of_periods)
+            part[:, :own] += residual @ self._indicators[number]
+            for place, moving in enumerate(block.moving, start=own):
+                part[:, place] += np.einsum("ij,ij->i", residual, moving)
+            scores[rows] = part @ solved.inverse
+        return scores[self._kept]
+
+    def _block(self, rows: np.ndarray) -> _Block:
+        panel = self._panel
+        return _Block(
+            self._seen[rows],
+            panel.weights[rows],
+            panel.values[rows],
+            [values[rows] for values in panel.varying.values()],
+        )
+
+
+class _Block:
+    """Some units: outcomes and covariates less their means over observed periods, 0 elsewhere."""
+
+    def __init__(
+        self, seen: np.ndarray, weights: np.ndarray, outcome: np.ndarray, moving: list[np.ndarray]
+    ) -> None:
+        self._seen = seen
+        self._size = seen.sum(axis=1)
+        self.weights = weights
+        self.outcome = self.centred(outcome)
+        self.moving = [self.centred(values) for values in moving]
+
+    def centred(self, values: np.ndarray) -> np.ndarray:
+        """Values (n, t) less the mean of each unit over the periods at which it is observed."""
+        made = np.where(self._seen, values, 0.0)
+        made -= (made.sum(axis=1) / self._size)[:, np.newaxis]
+        made *= self._seen
+        return made
+
+    def laplacian(self) -> np.ndarray:
+        """Σ w (diag(m) − m m' / |m|): shape (t, t)."""
+        observed = self._seen.astype(np.float64)
+        share = observed * (self.weights / self._size)[:, np.newaxis]
+        return np.asarray(np.diag(self.weights @ observed) - share.T @ observed)
 
 
 @dataclass(frozen=True, eq=False)
 class _Solution:
     """Coefficients of periods then regressors; regressors on periods; the inverse of A."""
 
-    all_coefficients: np.ndarray
+    coefficients: np.ndarray
     projection: np.ndarray
     inverse: np.ndarray
 
@@ -218,7 +251,7 @@ def _solve(normal: np.ndarray, right: np.ndarray, periods: int, names: Sequence[
     period = generalised @ (target[:periods] - across @ own)
     outer = scale[periods:]
     return _Solution(
-        all_coefficients=np.concatenate([period, own]) / scale,
+        coefficients=np.concatenate([period, own]) / scale,
         projection=projection * outer / scale[:periods, np.newaxis],
         inverse=inverse / np.outer(outer, outer),
     )

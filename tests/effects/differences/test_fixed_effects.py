@@ -225,7 +225,7 @@ def test_staggered_entry_is_said_to_weigh_effects_maybe_negatively() -> None:
 def test_a_cohort_of_one_unit_has_an_estimate_without_error() -> None:
     frame = long_frame(2)
     frame.loc[frame["unit"] == 1, "first"] = 2
-    table = EventStudy().fit(panel(frame)).table.set_index("month")
+    table: Any = EventStudy().fit(panel(frame)).table.set_index("month")
     alone, together = table.loc[4], table.loc[2]
     assert alone["n_treated"] == 1
     assert pd.notna(alone["estimate"])
@@ -236,7 +236,7 @@ def test_a_cohort_of_one_unit_has_an_estimate_without_error() -> None:
 def test_nobody_never_treated_needs_a_second_reference() -> None:
     frame = long_frame(4, groups=(3, 4, 5))
     assert np.isfinite(TwoWayFixedEffects().fit(panel(frame)).table["se"]).all()
-    with pytest.raises(InputError, match="give a second reference"):
+    with pytest.raises(InputError, match=r"give a second reference, as reference=\[-1, -4\]"):
         EventStudy().fit(panel(frame))
     effects = EventStudy(reference=[-3, -1]).fit(panel(frame))
     assert effects.table["base_period"].iloc[0] == "périodes relatives −1 et −3"
