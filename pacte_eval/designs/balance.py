@@ -75,11 +75,11 @@ def balance_table(
     Conventions are those of R's cobalt and, for the mean distance, of MatchIt. Standard errors are
     those of `pacte_eval.designs.gap_errors`.
     """
-    columns = list(_columns(design.comparison))
+    columns = list(columns_of(design.comparison))
     if interactions:
         columns += list(_products(columns))
     if design.score is not None:
-        columns.insert(0, _Column("score", "", partial(np.asarray, design.score)))
+        columns.insert(0, Column("score", "", partial(np.asarray, design.score)))
     error = gap_error(design)
     cells = [(cell, error.part(inside)) for cell, inside in _cells(design.comparison, by)]
     tables = _tables(design, columns, error, [part for _, part in cells])
@@ -93,7 +93,7 @@ def balance_table(
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """A variable to be compared, read when its turn comes."""
 
     covariate: str
@@ -101,32 +101,33 @@ class _Column:
     read: Callable[[], np.ndarray]
 
 
-def _columns(comparison: Comparison) -> Iterator[_Column]:
+def columns_of(comparison: Comparison) -> Iterator[Column]:
+    """Every numeric covariate and every level of a factor, in the order of the table."""
     for name in comparison.covariates.columns:
         column = comparison.covariates[name]
         if is_factor(column):
             codes = column.cat.codes.to_numpy()
             for code, level in enumerate(column.cat.categories):
-                yield _Column(str(name), str(level), partial(_indicator, codes, code))
+                yield Column(str(name), str(level), partial(_indicator, codes, code))
         else:
-            yield _Column(str(name), "", partial(column.to_numpy, dtype=np.float64))
+            yield Column(str(name), "", partial(column.to_numpy, dtype=np.float64))
 
 
 def _indicator(codes: np.ndarray, code: int) -> np.ndarray:
     return (codes == code).astype(np.float64)
 
 
-def _products(columns: list[_Column]) -> Iterator[_Column]:
+def _products(columns: list[Column]) -> Iterator[Column]:
     for left, right in combinations(columns, 2):
         if left.covariate != right.covariate:
-            yield _Column(
+            yield Column(
                 f"{left.covariate}:{right.covariate}",
                 ":".join(level for level in (left.level, right.level) if level),
                 partial(_product, left, right),
             )
 
 
-def _product(left: _Column, right: _Column) -> np.ndarray:
+def _product(left: Column, right: Column) -> np.ndarray:
     return left.read() * right.read()
 
 
@@ -153,7 +154,7 @@ def _cells(comparison: Comparison, by: str | None) -> Iterator[tuple[str, np.nda
 
 
 def _tables(
-    design: Design, columns: list[_Column], error: GapError, parts: list[Part]
+    design: Design, columns: list[Column], error: GapError, parts: list[Part]
 ) -> list[pd.DataFrame]:
     """A table for each cell. Blocks of variables are read once, two at a time."""
     comparison = design.comparison
@@ -185,7 +186,7 @@ def _tables(
     ]
 
 
-def _row(column: _Column, gap: Gaps, error: float, estimand: str) -> dict[str, object]:
+def _row(column: Column, gap: Gaps, error: float, estimand: str) -> dict[str, object]:
     treated, control = gap.variance[:, 0]
     variance = {"ATT": treated, "ATC": control}.get(estimand, (treated + control) / 2)
     deviation = float(np.sqrt(variance))

@@ -62,6 +62,12 @@ class WeightModel(Protocol):
         ...
 
 
+class Estimator(Protocol):
+    """What makes a design of a comparison: `NearestNeighbour`, `InverseProbability` and others."""
+
+    def fit(self, comparison: Comparison) -> Design: ...
+
+
 @dataclass(frozen=True, eq=False)
 class Design:
     """A comparison with its matched sets or weights.
@@ -91,6 +97,8 @@ class Design:
         The score, when it was estimated here.
     weight_model : WeightModel or None
         How estimated weights depend on their parameters; None where weights are taken as given.
+    estimator : Estimator or None
+        What made the design, with its settings.
     """
 
     comparison: Comparison
@@ -104,6 +112,7 @@ class Design:
     space: Space | None = field(repr=False, default=None)
     model: FittedScore | None = field(repr=False, default=None)
     weight_model: WeightModel | None = field(repr=False, default=None)
+    estimator: Estimator | None = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
         for array in (self.weights, self.score):

@@ -37,6 +37,8 @@ class Path:
     ----------
     variance : float array
         Missing where there are too few units.
+    clusters : int
+        Clusters used.
     """
 
     estimate: np.ndarray
@@ -45,6 +47,13 @@ class Path:
     n_treated: np.ndarray
     n_control: np.ndarray
     variance: np.ndarray
+    clusters: int
+
+    @classmethod
+    def of_nobody(cls, periods: int) -> Path:
+        """The path of a cell without target."""
+        none, zero = np.full(periods, np.nan), np.zeros(periods, dtype=np.int64)
+        return cls(none, none, none, zero, zero, none, 0)
 
 
 Operator = Callable[[np.ndarray], Block]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ import pandas as pd
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
+from pacte_eval.effects.cells import by_cell
 from pacte_eval.effects.effects import Effects
 from pacte_eval.effects.inputs import Given, read_clusters, read_outcomes, read_window
 from pacte_eval.effects.standard_errors import (
@@ -152,4 +154,5 @@ def estimate(
         contributions=None if kind == "none" else made,
         level=level,
         ties=ties,
+        cells=partial(by_cell, task),
     )

@@ -158,11 +158,11 @@ class MatchedRows:
         self._noise_row[peers.target] = np.arange(len(peers.target))
         self._ratio = self.weight / sets.mass
 
-    def walk(self, inside: np.ndarray | None = None) -> Walk:
-        """Who counts where targets are those `inside` (bool array, shape (m,)), or all."""
+    def walk(self, targets: np.ndarray | None = None) -> Walk:
+        """Who counts where targets are those at some positions, ascending, or all."""
         sets = self._matches
-        count = len(sets.target)
-        targets = np.arange(count) if inside is None else np.flatnonzero(inside)
+        if targets is None:
+            targets = np.arange(len(sets.target))
         if not self._shared:
             edge, place = _expanded(sets.sets.indptr, sets.of[targets], targets)
             member, entry = sets.sets.indices[place], sets.sets.data[place]
@@ -372,7 +372,13 @@ class MatchedPath:
         few = ~self._varies(walked, sums)
         gram[few], gram[:, few] = np.nan, np.nan
         path = Path(
-            estimate, treated, treated - estimate, counts[1], counts[0], np.diag(gram).copy()
+            estimate,
+            treated,
+            treated - estimate,
+            counts[1],
+            counts[0],
+            np.diag(gram).copy(),
+            len(walked.clusters),
         )
         return path, gram
 

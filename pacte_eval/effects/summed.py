@@ -4,7 +4,7 @@ a path is its joint covariance."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,6 +47,7 @@ class OutcomeContributions(Contributions):
         widths = [values.shape[1] for values in outcomes] * cells
         self._starts = np.cumsum([0, *widths])
         self._grams: dict[int, np.ndarray] = {}
+        self._hidden: set[int] = set()
 
     @property
     def number(self) -> int:
@@ -58,6 +59,11 @@ class OutcomeContributions(Contributions):
         return self._clusters.identities()
 
     @property
+    def grams(self) -> Mapping[int, np.ndarray]:
+        """Joint covariances that are kept, by place of their path."""
+        return self._grams
+
+    @property
     def paths(self) -> int:
         """Cells times outcomes."""
         return len(self._starts) - 1
@@ -67,8 +73,16 @@ class OutcomeContributions(Contributions):
         return range(int(self._starts[place]), int(self._starts[place + 1]))
 
     @abstractmethod
-    def path(self, place: int) -> Path:
-        """Estimates and variances of a path; its joint covariance is kept where it is known."""
+    def solved(self) -> list[Path]:
+        """Estimates and variances of every path; joint covariances are kept where they are made."""
+
+    def hide(self, cell: int) -> None:
+        """Make what concerns a cell missing from now on."""
+        width = len(self._outcomes)
+        for path in range(cell * width, (cell + 1) * width):
+            self._hidden.add(path)
+            if path in self._grams:
+                self._grams[path] = np.full_like(self._grams[path], np.nan)
 
     def values(self, columns: Sequence[int]) -> np.ndarray:
         """Outcomes of some columns, less the reference mean of each unit: (n, columns)."""
@@ -143,7 +157,10 @@ class SummedContributions(OutcomeContributions):
                 shape=(int(codes.max()) + 1, len(codes)),
             )
 
-    def path(self, place: int) -> Path:
+    def solved(self) -> list[Path]:
+        return [self._path(place) for place in range(self.paths)]
+
+    def _path(self, place: int) -> Path:
         columns = self.columns(place)
         blocks, variances, kept = [], [], []
         for block, summed in self._blocks(columns):
@@ -166,6 +183,7 @@ class SummedContributions(OutcomeContributions):
             n_treated=joined("n_treated"),
             n_control=joined("n_control"),
             variance=np.concatenate(variances),
+            clusters=self._clusters.number,
         )
 
     def block(self, columns: Sequence[int]) -> Block:
@@ -202,8 +220,8 @@ class MatchedContributions(OutcomeContributions):
     rows : MatchedRows
     outcomes, bases, clusters
         As for `OutcomeContributions`.
-    cells : sequence of bool arrays, shape (m,), or None
-        Targets of each cell; None for all of them.
+    cells : sequence of int arrays, or None
+        Positions of the targets of each cell, ascending; None for all of them.
     """
 
     def __init__(
@@ -219,15 +237,14 @@ class MatchedContributions(OutcomeContributions):
         self._cells = cells
         self._walks: dict[int, Walk] = {}
 
-    def path(self, place: int) -> Path:
-        cell, of = divmod(place, len(self._outcomes))
-        walked = self._walk(cell)
-        gaps = MatchedPath(self._rows, self._outcomes[of], self._all(of), self._bases[of])
-        found, self._grams[place] = gaps.solved(walked)
-        return found
-
-    def _all(self, of: int) -> range:
-        return range(self._outcomes[of].shape[1])
+    def solved(self) -> list[Path]:
+        found: dict[int, Path] = {}
+        for of, values in enumerate(self._outcomes):
+            gaps = MatchedPath(self._rows, values, range(values.shape[1]), self._bases[of])
+            for cell in range(len(self._cells)):
+                place = cell * len(self._outcomes) + of
+                found[place], self._grams[place] = gaps.solved(self._walk(cell))
+        return [found[place] for place in range(self.paths)]
 
     def _walk(self, cell: int) -> Walk:
         if len(self._cells) > 1:
@@ -242,6 +259,29 @@ class MatchedContributions(OutcomeContributions):
         for clusters, where, part, varies in self._parts(columns):
             made[np.ix_(clusters, where)] = part
             made[:, where[~varies]] = np.nan
+        return made
+
+    def gram(self, columns: Sequence[int]) -> np.ndarray:
+        of = np.searchsorted(self._starts, columns, side="right") - 1
+        if len(self._cells) == 1 or len(np.unique(of)) < 2:
+            return super().gram(columns)
+        return self._across(columns)
+
+    def _across(self, columns: Sequence[int]) -> np.ndarray:
+        """The joint covariance of estimates in several cells, which share few clusters."""
+        parts = list(self._parts(columns))
+        made = np.zeros((len(columns), len(columns)))
+        for first, (clusters, where, part, _) in enumerate(parts):
+            made[np.ix_(where, where)] = part.T @ part
+            for others, place, other, _ in parts[:first]:
+                _, here, there = np.intersect1d(
+                    clusters, others, assume_unique=True, return_indices=True
+                )
+                shared = part[here].T @ other[there]
+                made[np.ix_(where, place)] = shared
+                made[np.ix_(place, where)] = shared.T
+        for _, where, _, varies in parts:
+            made[where[~varies]], made[:, where[~varies]] = np.nan, np.nan
         return made
 
     def _parts(
@@ -259,5 +299,54 @@ class MatchedContributions(OutcomeContributions):
             for path, where, own in paths:
                 walked = self._walk(path // len(self._outcomes))
                 made, varies = gaps.contributions(walked)
+                if path in self._hidden:
+                    varies = np.zeros_like(varies)
                 place = np.searchsorted(periods, own)
                 yield walked.clusters, where, made[:, place], varies[place]
+
+
+class PartContributions(OutcomeContributions):
+    """Contributions to the effects in cells, each made by itself when it is asked for.
+
+    Parameters
+    ----------
+    parts : sequence of callables
+        For each cell, what makes its contributions to the same outcomes; they make None where the
+        cell has no target.
+    outcomes, bases, clusters
+        As for `OutcomeContributions`.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Callable[[], OutcomeContributions | None]],
+        outcomes: Sequence[np.ndarray],
+        bases: Sequence[np.ndarray | None],
+        clusters: Clusters,
+    ) -> None:
+        super().__init__(outcomes, bases, clusters, len(parts))
+        self._parts = parts
+
+    def solved(self) -> list[Path]:
+        found = []
+        for cell, make in enumerate(self._parts):
+            part, first = make(), cell * len(self._outcomes)
+            if part is None:
+                found += [Path.of_nobody(values.shape[1]) for values in self._outcomes]
+                continue
+            found += part.solved()
+            for place, gram in part.grams.items():
+                self._grams[first + place] = gram
+        return found
+
+    def __call__(self, columns: Sequence[int]) -> np.ndarray:
+        """Summed contributions of some columns: (clusters, columns)."""
+        made = np.full((self.number, len(columns)), np.nan)
+        asked = [one for one in self._by_path(columns) if one[0] not in self._hidden]
+        width = len(self._outcomes)
+        for cell in sorted({path // width for path, _, _ in asked}):
+            part = self._parts[cell]()
+            for path, where, own in asked:
+                if path // width == cell and part is not None:
+                    made[:, where] = part((part.columns(path % width).start + own).tolist())
+        return made

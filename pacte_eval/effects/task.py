@@ -15,6 +15,7 @@ from pacte_eval.designs import Design
 from pacte_eval.effects.block import Operator, Path
 from pacte_eval.effects.inputs import Clusters
 from pacte_eval.effects.matched import MatchedOperator, homoscedastic_variance
+from pacte_eval.effects.matched_path import MatchedRows
 from pacte_eval.effects.regression import Regression
 from pacte_eval.effects.standard_errors import (
     Adjustment,
@@ -108,21 +109,26 @@ class Task:
             (self.clusters),
         )
 
+    @cached_property
+    def matched_rows(self) -> MatchedRows | None:
+        """What compiled loops need, None where they do not make these numbers."""
+        if not isinstance(self.operator, MatchedOperator) or is_homoscedastic(self.se):
+            return None
+        return self.operator.rows(self.clusters)
+
     def contributions(self) -> OutcomeContributions:
         """Contributions to every period of every outcome."""
-        operator = self.operator
-        if isinstance(operator, MatchedOperator) and not is_homoscedastic(self.se):
-            rows = operator.rows(self.clusters)
-            if rows is not None:
-                return MatchedContributions(rows, *self.given)
-        return SummedContributions(operator, *self.given)
+        if self.matched_rows is not None:
+            return MatchedContributions(self.matched_rows, *self.given)
+        return SummedContributions(self.operator, *self.given)
 
     def rows(self, contributions: OutcomeContributions) -> pd.DataFrame:
         """Estimates, errors and intervals, a row for each outcome and period."""
+        paths = contributions.solved()
         return pd.concat(
             [
-                self.path_rows(one, contributions.path(place), contributions, place)
-                for place, one in enumerate(self.outcomes)
+                self.path_rows(one, path, contributions, place)
+                for place, (one, path) in enumerate(zip(self.outcomes, paths, strict=True))
             ],
             ignore_index=True,
         )
@@ -235,15 +241,20 @@ def _base_period(labels: tuple[Period, ...], window: list[int] | None) -> str:
     return f"moyenne de {span}" if len(names) > 1 else names[0]
 
 
-_TARGET = {"ATT": "traités", "ATC": "témoins", "ATE": "unités"}
+TARGET = {"ATT": "traités", "ATC": "témoins", "ATE": "unités"}
 
 
 def population(design: Design) -> str:
     """The target population in words, with the share of it that the design keeps."""
     if design.estimand == "ATO":
         return "unités, selon leur recouvrement"
-    whom = _TARGET[design.estimand]
+    whom = TARGET[design.estimand]
     if bool((design.weights[design.target_arm] != 0).all()):
         return f"ensemble des {whom}"
-    percent = min(max(100 * design.supported_share, 0.1), 99.9)
+    return supported_in_french(design.supported_share, whom)
+
+
+def supported_in_french(share: float, whom: str) -> str:
+    """A share of some people that is kept, as ``"98,2 % des traités, comparables"``."""
+    percent = min(max(100 * share, 0.1), 99.9)
     return f"{percent:.1f}\u202f% des {whom}, comparables".replace(".", ",")

@@ -76,8 +76,7 @@ def both(
 @given(samples())
 def test_loops_make_the_numbers_of_matrices(sample: Any) -> None:
     loops, matrices = both(sample)
-    for place in range(2):
-        one, other = loops.path(place), matrices.path(place)
+    for one, other in zip(loops.solved(), matrices.solved(), strict=True):
         for name in FACTS:
             np.testing.assert_allclose(
                 getattr(one, name), getattr(other, name), rtol=1e-9, atol=1e-12, err_msg=name
@@ -91,8 +90,7 @@ def test_loops_make_the_numbers_of_matrices(sample: Any) -> None:
 def test_what_is_kept_of_a_path_is_what_contributions_give(sample: Any) -> None:
     loops, _ = both(sample)
     fresh, _ = both(sample)
-    for place in range(2):
-        loops.path(place)
+    loops.solved()
     for columns in ([0, 4, 2], [9, 5], [3, 8, 1]):
         given_ = fresh(columns)
         np.testing.assert_allclose(loops.gram(columns), given_.T @ given_, rtol=1e-9, atol=1e-12)
@@ -111,8 +109,9 @@ def test_differences_are_those_of_matrices(window: list[int]) -> None:
     values[:20, 1] = np.nan
     base = values[:, window].astype(float).mean(axis=1, keepdims=True)
     loops, matrices = both((design, [values], False), [base])
-    np.testing.assert_allclose(loops.path(0).estimate, matrices.path(0).estimate, rtol=1e-9)
-    np.testing.assert_allclose(loops.path(0).variance, matrices.path(0).variance, rtol=1e-9)
+    (one,), (other,) = loops.solved(), matrices.solved()
+    np.testing.assert_allclose(one.estimate, other.estimate, rtol=1e-9)
+    np.testing.assert_allclose(one.variance, other.variance, rtol=1e-9)
 
 
 def test_many_units_are_as_few_blocks_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,12 +124,12 @@ def test_many_units_are_as_few_blocks_of_them(monkeypatch: pytest.MonkeyPatch) -
     values = (random.random((units, 4)) < 0.4).astype(np.float32)
     values[random.random(values.shape) < 0.05] = np.nan
     loops, matrices = both((design, [values], True))
-    one, other = loops.path(0), matrices.path(0)
+    (one,), (other,) = loops.solved(), matrices.solved()
     for name in FACTS:
         np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-9)
     monkeypatch.setattr("pacte_eval.effects.matched_path._THREADS", 1)
     alone, _ = both((design, [values], True))
-    assert (alone.path(0).variance == one.variance).all()
+    assert (alone.solved()[0].variance == one.variance).all()
     assert (alone.gram([0, 1, 2, 3]) == loops.gram([0, 1, 2, 3])).all()
 
 

@@ -84,6 +84,7 @@ class CoarsenedExact:
                 "cells": int(cell.max()) + 1,
             },
             space=ScoreSpace.of(np.zeros(len(comparison)), cell, comparison.person),
+            estimator=self,
         )
 
     def _cuts(self, numbers: Sequence[str], factors: Sequence[str]) -> dict[str, Cut]:

@@ -62,4 +62,5 @@ class ExactMatching:
                 "cells": int(cell.max()) + 1,
             },
             space=ScoreSpace.of(np.zeros(len(comparison)), cell, comparison.person),
+            estimator=self,
         )

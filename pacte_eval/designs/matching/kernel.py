@@ -11,7 +11,13 @@ import numpy as np
 
 from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.designs.cells import exact_cells
-from pacte_eval.designs.design import NO_CONTROL, Design, matched_weights, support_table
+from pacte_eval.designs.design import (
+    NO_CONTROL,
+    Design,
+    Estimator,
+    matched_weights,
+    support_table,
+)
 from pacte_eval.designs.matching.kernel_matches import KernelMatches
 from pacte_eval.designs.matching.kernel_sums import GAUSSIAN_REACH, Kernel
 from pacte_eval.designs.matching.spaces import ScoreSpace
@@ -106,6 +112,7 @@ class KernelMatching:
                 "exact": ", ".join(self.exact) or "none",
             },
             reasons=[(comparison.treated & held[cell], OUT_OF_REACH)],
+            estimator=self,
         )
 
 
@@ -117,6 +124,7 @@ def kernel_design(
     *,
     settings: Mapping[str, object],
     reasons: Sequence[tuple[np.ndarray, str]] = (),
+    estimator: Estimator,
 ) -> Design:
     """The design that compares each treated unit with a weighted mean of controls.
 
@@ -126,6 +134,8 @@ def kernel_design(
         As in `Design`, with the score and its support.
     reasons : sequence of (bool array of shape (n,), str)
         Why units are left out, between their support and "no control in the cell".
+    estimator : Estimator
+        What makes the design.
     """
     weights = matched_weights(comparison, matches)
     reasons = [(~scored.kept, scored.reason), *reasons, (comparison.treated, NO_CONTROL)]
@@ -139,4 +149,5 @@ def kernel_design(
         matches=matches,
         space=space,
         model=scored.model,
+        estimator=estimator,
     )

@@ -108,7 +108,7 @@ class KernelMatches:
             mass = mass - (own @ one)[:, 0]
             kept = (size > 0) & (mass > _NOTHING * gross)
             matches = replace(matches, size=size, own=own)
-        return matches._take(kept)._with((Term(1.0 / mass[kept], kernel),))
+        return matches.take(kept)._with((Term(1.0 / mass[kept], kernel),))
 
     def local_linear(self) -> KernelMatches:
         """The same sets, each matched mean a local linear regression's value at the target.
@@ -175,7 +175,7 @@ class KernelMatches:
         parts = [term.factor[row] * term.kernel.at(gap) for term in self.terms]
         return np.sum(parts, axis=0) * self.weight[column]
 
-    def _take(self, kept: np.ndarray) -> KernelMatches:
+    def take(self, kept: np.ndarray) -> KernelMatches:
         if kept.all():
             return self
         place = np.cumsum(kept) - 1

@@ -152,6 +152,7 @@ class NearestNeighbour:
             matches=matches,
             space=space,
             model=None if scored is None else scored.model,
+            estimator=self,
         )
 
     @property

@@ -94,6 +94,7 @@ class OptimalMatching:
             scored=scored,
             kind="pairs" if self.kind == "pairs" else "sets",
             reasons=[(comparison.treated & served, NO_CONTROL_LEFT)],
+            estimator=self,
         )
 
     def _check(self) -> None:

@@ -101,6 +101,7 @@ class RadiusMatching:
                 "weights": "1 - (distance / radius)²",
                 "exact": ", ".join(self.exact) or "none",
             },
+            estimator=self,
         )
 
 

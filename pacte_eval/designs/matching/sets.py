@@ -52,6 +52,10 @@ class Matches(Protocol):
         """The entries a(i, j), shape (m, n): for the table of pairs, on demand only."""
         ...
 
+    def take(self, kept: np.ndarray) -> Matches:
+        """The sets of the targets where `kept` (bool array, shape (m,)) is true."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class MatchedSets:

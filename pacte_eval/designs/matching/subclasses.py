@@ -16,6 +16,7 @@ from pacte_eval.designs.design import (
     NO_TREATED,
     Design,
     Estimand,
+    Estimator,
     Kind,
     matched_weights,
     support_table,
@@ -44,6 +45,7 @@ def subclass_design(
     scored: Scored | None = None,
     kind: Kind = "sets",
     reasons: Sequence[tuple[np.ndarray, str]] = (),
+    estimator: Estimator,
 ) -> Design:
     """The design that compares, in each subclass, one arm with the other.
 
@@ -58,6 +60,8 @@ def subclass_design(
         The score and its support.
     reasons : sequence of (bool array of shape (n,), str)
         Why units are left out, before "nobody of the other arm in the cell".
+    estimator : Estimator
+        What makes the design.
 
     Raises
     ------
@@ -91,6 +95,7 @@ def subclass_design(
         matches=matches,
         space=space,
         model=None if scored is None else scored.model,
+        estimator=estimator,
     )
 
 

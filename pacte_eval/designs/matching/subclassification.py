@@ -83,6 +83,7 @@ class Subclassification:
                 scored.values, np.zeros(len(comparison), dtype=np.int64), comparison.person
             ),
             scored=scored,
+            estimator=self,
         )
 
 

@@ -83,6 +83,7 @@ class CovariateBalancingScore:
             estimand=self.estimand,
             score=expit(index),
             weight_model=CalibratedWeights((model,)),
+            estimator=self,
         )
 
 

@@ -98,6 +98,7 @@ class EntropyBalancing:
             kind="weights",
             estimand=self.estimand,
             weight_model=CalibratedWeights(tuple(groups)),
+            estimator=self,
         )
 
     def _check(self, comparison: Comparison) -> None:

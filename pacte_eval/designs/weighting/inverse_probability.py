@@ -110,6 +110,7 @@ class InverseProbability:
             score=scored.values,
             model=scored.model,
             weight_model=model,
+            estimator=self,
         )
 
 
