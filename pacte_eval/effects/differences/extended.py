@@ -44,9 +44,8 @@ class ExtendedTwoWay:
     -----
     Wooldridge (2025, "Two-way fixed effects, the two-way Mundlak regression, and
     difference-in-differences estimators", *Empirical Economics*; 2021, SSRN 3906345), equations 5.3
-    for covariates, 6.1 and 6.4 for cohorts. In a balanced
-    panel the estimates are those of `Imputation`, standard errors aside. It reproduces the numbers
-    of R's etwfe on `mpdta`.
+    for covariates, 6.1 and 6.4 for cohorts. In a balanced panel the estimates are those of
+    `Imputation`. On `mpdta` it reproduces the numbers of R's etwfe.
     """
 
     free: Literal["post", "all"] = "post"

@@ -81,8 +81,9 @@ class Imputation:
     Notes
     -----
     Borusyak, Jaravel and Spiess (2024, *Review of Economic Studies* 91, 3253–3285), theorem 2 for
-    the estimator, theorem 3, equations 7 and 8, for its conservative standard error, which is proved by
-    simulation and independent derivation: there is no published number to reproduce.
+    the estimator, theorem 3, equations 7 and 8, for its conservative standard error. Estimates on
+    `mpdta` are those of R's etwfe; the error is proved by simulation and independent derivation,
+    there being no published number to reproduce.
     """
 
     anticipation: int = 0

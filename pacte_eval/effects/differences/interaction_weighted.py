@@ -100,8 +100,8 @@ class SunAbraham:
         constant = ", ".join(map(str, panel.covariates.columns))
         if constant:
             raise InputError(
-                f"covariates that do not vary within a unit ({constant}) are absorbed by the effects "
-                "of units: leave them out, or fit ExtendedTwoWay, Imputation or GroupTimeATT"
+                f"covariates that do not vary within a unit ({constant}) are absorbed by the "
+                "effects of units: leave them out, or fit ExtendedTwoWay or Imputation"
             )
         panel, words = self._compared(panel)
         data = StaggeredPanel.of(panel, self.anticipation)
