@@ -8,7 +8,7 @@ among them (Callaway and Sant'Anna 2021, *Journal of Econometrics* 225, 200–23
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -38,6 +38,9 @@ _WEIGHTS = {
     "group": ("poids égaux des périodes", "taille des groupes, poids égaux de leurs périodes"),
     "calendar": ("taille des groupes", "poids égaux des périodes, groupes selon leur taille"),
 }
+
+
+_MADE_LATER = ("se", "ci_low", "ci_high", "p")
 
 
 @runtime_checkable
@@ -94,51 +97,51 @@ class Averages:
         return StoredContributions(made, base.clusters)
 
 
-@dataclass
 class _Building:
     """Averages as they are added."""
 
-    table: pd.DataFrame
-    sizes: np.ndarray
-    estimate: np.ndarray = field(init=False)
-    rows: list[pd.Series] = field(default_factory=list)
-    weights: list[np.ndarray] = field(default_factory=list)
-    derivative: list[np.ndarray] = field(default_factory=list)
-    value: list[float] = field(default_factory=list)
+    def __init__(self, table: pd.DataFrame, sizes: np.ndarray) -> None:
+        self._table, self._sizes = table, sizes
+        self._estimate = table["estimate"].to_numpy(dtype=float)
+        self.usable = np.isfinite(self._estimate)
+        self.groups, self._code = np.unique(table["group"].to_numpy(), return_inverse=True)
+        self._counts = {name: table[name].to_numpy() for name in ("n_treated", "n_control")}
+        self._bases = table["base_period"].to_numpy(dtype=object)
+        self._rows: list[dict[str, object]] = []
+        self._value: list[float] = []
+        self._weights: list[np.ndarray] = []
+        self._derivative: list[np.ndarray] = []
 
-    def __post_init__(self) -> None:
-        self.estimate = self.table["estimate"].to_numpy(dtype=float)
-        self.usable = np.isfinite(self.estimate)
-        self.groups, self.code = np.unique(self.table["group"].to_numpy(), return_inverse=True)
+    def __len__(self) -> int:
+        return len(self._rows)
 
-    def add(self, asked: np.ndarray, *, by_size: bool, **labels: object) -> None:
+    def add(self, asked: np.ndarray, *, by_size: bool, **labels: int) -> None:
         """An average of the rows asked, by size or each the same."""
         used = asked & self.usable
-        weight: np.ndarray = np.where(used, self.sizes if by_size else 1.0, 0.0)
+        weight: np.ndarray = np.where(used, self._sizes if by_size else 1.0, 0.0)
         mass = weight.sum()
+        value = np.nan
         derivative: np.ndarray = np.zeros(len(self.groups))
         if mass > 0:
             weight = weight / mass
-            value = float(weight[used] @ self.estimate[used])
+            value = float(weight[used] @ self._estimate[used])
             if by_size:
-                away = (self.estimate[used] - value) / mass
-                derivative = np.bincount(self.code[used], away, len(self.groups))
-        else:
-            value = np.nan
+                away = (self._estimate[used] - value) / mass
+                derivative = np.bincount(self._code[used], away, len(self.groups))
         self._add(value, weight, derivative, asked, labels)
 
     def add_average(self, columns: Sequence[int], sizes: np.ndarray | None) -> None:
         """An average of averages, each the same or by the sizes of their groups."""
-        kept = [j for j in columns if np.isfinite(self.value[j])]
-        asked = np.any([self.weights[j] > 0 for j in kept], axis=0)
-        values = np.array([self.value[j] for j in kept])
+        kept = [j for j in columns if np.isfinite(self._value[j])]
+        asked = np.any([self._weights[j] > 0 for j in kept], axis=0)
+        values = np.array([self._value[j] for j in kept])
         size = np.ones(len(kept)) if sizes is None else sizes[kept]
         share = size / size.sum()
         value = float(share @ values)
-        weight = np.array([self.weights[j] for j in kept]).T @ share
-        derivative = np.array([self.derivative[j] for j in kept]).T @ share
+        weight = np.array([self._weights[j] for j in kept]).T @ share
+        derivative = np.array([self._derivative[j] for j in kept]).T @ share
         if sizes is not None:
-            places = [int(self.code[np.argmax(self.weights[j] > 0)]) for j in kept]
+            places = [int(self._code[np.argmax(self._weights[j] > 0)]) for j in kept]
             np.add.at(derivative, places, (values - value) / size.sum())
         self._add(value, weight, derivative, asked, {})
 
@@ -148,45 +151,53 @@ class _Building:
         weight: np.ndarray,
         derivative: np.ndarray,
         asked: np.ndarray,
-        labels: dict[str, object],
+        labels: dict[str, int],
     ) -> None:
-        row = self.table.iloc[int(np.argmax(asked))].copy()
-        for name in ("month", "group", "period"):
-            row[name] = labels.get(name)
         used = asked & self.usable
         number, missing = int(used.sum()), int((asked & ~self.usable).sum())
-        row["weights"] = f", {_counted(number, 'estimation')}"
-        if missing:
-            row["weights"] += f" ({_counted(missing, 'manquante')})"
-        row["estimate"] = value
+        least = np.zeros(len(self.groups), dtype=np.int64)
         if number:
-            part = self.table[used]
-            row["base_period"] = "\u202f; ".join(pd.unique(part["base_period"]))
-            row["n_treated"] = int(part.groupby("group")["n_treated"].min().sum())
-            row["n_control"] = int(part["n_control"].min())
-        self.rows.append(row)
-        self.value.append(value)
-        self.weights.append(weight)
-        self.derivative.append(derivative)
+            least[:] = np.iinfo(np.int64).max
+            np.minimum.at(least, self._code[used], self._counts["n_treated"][used])
+            least[np.bincount(self._code[used], minlength=len(least)) == 0] = 0
+        self._rows.append(
+            {
+                "month": labels.get("month"),
+                "group": labels.get("group"),
+                "period": labels.get("period"),
+                "estimate": value,
+                "n_treated": int(least.sum()),
+                "n_control": int(self._counts["n_control"][used].min()) if number else 0,
+                "weights": f", {_counted(number, 'estimation')}"
+                + (f" ({_counted(missing, 'manquante')})" if missing else ""),
+                "base_period": "\u202f; ".join(
+                    dict.fromkeys(self._bases[used if number else asked])
+                ),
+            }
+        )
+        self._value.append(value)
+        self._weights.append(weight)
+        self._derivative.append(derivative)
 
     def made(self, kind: Aggregation) -> Averages:
-        rows = pd.DataFrame(self.rows).reset_index(drop=True)
-        rows = rows[[name for name in rows if name in {*COLUMNS, "group", "period"}]]
-        last = np.arange(len(rows)) == len(rows) - 1
-        rows["estimand"] = [f"ATT, {_ESTIMAND[kind][int(over)]}" for over in last]
+        rows = pd.DataFrame(self._rows)
+        over = [*([0] * (len(rows) - 1)), 1]
+        rows["estimand"] = [f"ATT, {_ESTIMAND[kind][last]}" for last in over]
         rows["weights"] = [
-            _WEIGHTS[kind][int(over)] + count
-            for over, count in zip(last, rows["weights"], strict=True)
+            _WEIGHTS[kind][last] + count for last, count in zip(over, rows["weights"], strict=True)
         ]
-        matrix = sparse.csc_array(np.array(self.weights).T)
+        matrix = sparse.csc_array(np.array(self._weights).T)
         for name in ("month", "group", "period"):
             rows[name] = rows[name].astype("Int64")
             if name != "month" and rows[name].isna().all():
                 rows = rows.drop(columns=name)
         for name in ("treated_mean", "control_mean"):
-            values = self.table[name].to_numpy(dtype=float)
+            values = self._table[name].to_numpy(dtype=float)
             rows[name] = matrix.T @ np.where(self.usable, values, 0.0)
-        return Averages(rows, matrix, np.array(self.derivative).T, self.groups)
+            rows.loc[rows["estimate"].isna(), name] = np.nan
+        first = self._table.iloc[0]
+        shared = {name: first[name] for name in COLUMNS if name not in {*rows, *_MADE_LATER}}
+        return Averages(rows.assign(**shared), matrix, np.array(self._derivative).T, self.groups)
 
 
 def averages(
@@ -238,7 +249,7 @@ def averages(
     else:
         for when in np.unique(period[after]):
             built.add(after & (period == when), by_size=True, period=when)
-        built.add_average(range(len(built.rows)), None)
+        built.add_average(range(len(built)), None)
     return built.made(kind)
 
 

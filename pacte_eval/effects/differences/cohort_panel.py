@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.scores.terms import model_terms
+from pacte_eval.effects.differences.group_time_cells import Groups
 from pacte_eval.effects.differences.panel_scores import whitening
 from pacte_eval.frames import Panel
 
@@ -49,8 +49,6 @@ class CohortPanel:
     bounds : int array, shape (k + 2,)
         Where each group, and then the never treated, begin and end.
     periods : int array, shape (t,)
-    already : int
-        Units left out: treated, or within anticipation of it, at the first period.
     """
 
     values: np.ndarray
@@ -61,35 +59,14 @@ class CohortPanel:
     groups: np.ndarray
     bounds: np.ndarray
     periods: np.ndarray
-    already: int
     _covariates: pd.DataFrame
     _varying: dict[str, np.ndarray]
     _made: dict[int, Columns] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, panel: Panel, anticipation: int) -> CohortPanel:
-        """Sort a panel.
-
-        Parameters
-        ----------
-        panel : Panel
-            A first treatment so late that no period feels it is as never.
-        anticipation : int
-
-        Raises
-        ------
-        InputError
-            If nobody is treated between the first and the last period.
-        """
-        periods, first = panel.periods, panel.first_treated.copy()
-        first[first > periods[-1] + anticipation] = np.nan
-        already = first <= periods[0] + anticipation
-        groups = np.unique(first[np.isfinite(first) & ~already])
-        if len(groups) == 0:
-            raise InputError(
-                f"nobody is first treated after period {periods[0]} of the panel, anticipation "
-                "included: there is no effect to estimate"
-            )
+    def of(cls, panel: Panel, who: Groups) -> CohortPanel:
+        """Sort a panel."""
+        first, already, groups = who.first_treated, who.already, who.groups
         code = np.searchsorted(groups, first)  # NaN sorts last
         if already.any():
             code[already] = -1
@@ -106,8 +83,7 @@ class CohortPanel:
             first_treated=first[order],
             groups=groups.astype(np.int64),
             bounds=bounds,
-            periods=periods,
-            already=int(already.sum()),
+            periods=panel.periods,
             _covariates=panel.covariates.iloc[order],
             _varying={str(name): values[order] for name, values in panel.varying.items()},
         )

@@ -19,7 +19,7 @@ from pacte_eval.designs.scores.terms import model_terms
 from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.effects.contributions import Contributions
 from pacte_eval.effects.differences.cohort_panel import CohortPanel
-from pacte_eval.effects.differences.group_time_cells import Base, Cell, Control, Results, cells
+from pacte_eval.effects.differences.group_time_cells import Base, Cell, Control, Groups, Results
 from pacte_eval.effects.differences.group_time_cross_sections import (
     SparseContributions,
     fit_cross_sections,
@@ -104,10 +104,9 @@ class GroupTimeATT:
         """
         if isinstance(data, CrossSections):
             return self._fit_cross_sections(data)
-        panel = CohortPanel.of(data, self.anticipation)
-        planned = self._cells(
-            panel.groups, panel.periods, bool(np.isnan(panel.first_treated).any())
-        )
+        who = Groups.of(data.first_treated, data.periods, self.control, self.anticipation)
+        panel = CohortPanel.of(data, who)
+        planned = who.cells(data.periods, self.control, self.base, self.anticipation)
         results, contributions = fit_panel(panel, planned, self.method)
         shares = GroupShares.of(
             panel.groups,
@@ -117,36 +116,28 @@ class GroupTimeATT:
         )
         text = "" if data.is_balanced else ", observées aux deux périodes comparées"
         return self._effects(
-            data.outcome,
+            data,
+            who,
             planned,
             results,
             contributions,
             shares,
-            panel.periods,
-            f"unités traitées de chaque groupe{text}" + _without(panel.already),
-            bool(len(data.covariates.columns) or data.varying),
+            f"unités traitées de chaque groupe{text}",
         )
 
     def _fit_cross_sections(self, data: CrossSections) -> GroupTimeEffects:
-        periods, first = data.periods, data.first_treated.copy()
+        periods = data.periods
         if len(periods) < 2:
             raise InputError("cross-sections of one period: effects need two or more")
-        first[first > periods[-1] + self.anticipation] = np.nan
-        already = first <= periods[0] + self.anticipation
-        groups = np.unique(first[np.isfinite(first) & ~already])
-        if len(groups) == 0:
-            raise InputError(
-                f"nobody is first treated after period {periods[0]}, anticipation included: there "
-                "is no effect to estimate"
-            )
-        planned = self._cells(groups.astype(int), periods, bool(np.isnan(first).any()))
-        kept = ~already
-        first, weights, cluster = first[kept], data.weights[kept], data.cluster[kept]
+        who = Groups.of(data.first_treated, periods, self.control, self.anticipation)
+        planned = who.cells(periods, self.control, self.base, self.anticipation)
+        kept = ~who.already
+        first, weights, cluster = who.first_treated[kept], data.weights[kept], data.cluster[kept]
         terms = model_terms(data.covariates[kept])
         results, rows = fit_cross_sections(
             data.values[kept],
             np.searchsorted(periods, data.period[kept]),
-            np.searchsorted(groups, first),
+            np.searchsorted(who.groups, first),
             terms.times(np.eye(len(terms.names))),
             weights,
             planned,
@@ -164,34 +155,24 @@ class GroupTimeATT:
             )
             rows = sparse.csc_array(total @ rows)
         return self._effects(
-            data.outcome,
+            data,
+            who,
             planned,
             results,
             SparseContributions(rows, clusters, np.isnan(results.estimate)),
-            GroupShares.of(groups, first, weights, cluster),
-            periods,
-            "unités traitées de chaque groupe, coupes répétées" + _without(int(already.sum())),
-            bool(len(data.covariates.columns)),
+            GroupShares.of(who.groups, first, weights, cluster),
+            "unités traitées de chaque groupe, coupes répétées",
         )
-
-    def _cells(self, groups: np.ndarray, periods: np.ndarray, never: bool) -> list[Cell]:
-        if not never and self.control == "never-treated":
-            raise InputError(
-                "there are no never-treated units: use control='not-yet-treated', for which the "
-                "last group stands in until its treatment"
-            )
-        return cells(groups, periods, self.control, self.base, self.anticipation)
 
     def _effects(
         self,
-        outcome: str,
+        data: Panel | CrossSections,
+        who: Groups,
         planned: Sequence[Cell],
         results: Results,
         contributions: Contributions,
         shares: GroupShares,
-        periods: np.ndarray,
         population: str,
-        adjusted: bool,
     ) -> GroupTimeEffects:
         if not any(
             np.isfinite(one) and not cell.is_base
@@ -202,7 +183,7 @@ class GroupTimeATT:
                 f"none of {len(planned)} effects can be estimated ({'; '.join(reasons)}): check "
                 "groups, periods and controls"
             )
-        place = np.array([cell.group for cell in planned])
+        place, periods = np.array([cell.group for cell in planned]), data.periods
         rows = results.frame()
         rows["group"] = shares.groups[place]
         rows["period"] = periods[[cell.at for cell in planned]]
@@ -212,15 +193,18 @@ class GroupTimeATT:
         error = np.sqrt(contributions.variances(range(len(planned))))
         rows["se"] = np.where(results.no_error, np.nan, error)
         control = _CONTROLS[self.control]
+        if np.isfinite(who.stand_in):
+            control = f"pas encore traités, dont jusqu'à son tour le groupe {who.stand_in:.0f}"
+        adjusted = bool(len(data.covariates.columns)) or bool(getattr(data, "varying", None))
         words = _METHODS[self.method] if adjusted else "différences de moyennes"
         wording = Wording(
             comparison=f"traités contre {control}",
-            outcome=outcome,
+            outcome=data.outcome,
             estimator=f"GroupTimeATT, {words}",
             estimand="ATT par groupe et période",
             se_kind="fonction d'influence"
             + (", par grappe" if contributions.clusters.name == "grappe" else ""),
-            target_population=population,
+            target_population=population + _without(int(who.already.sum())),
             weights="traités du groupe, par poids de sondage",
             base_period="",
             control_group=control,

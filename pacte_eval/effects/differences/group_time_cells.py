@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pacte_eval.definitions.errors import InputError
+
 Control = Literal["never-treated", "not-yet-treated"]
 Base = Literal["varying", "universal"]
 
@@ -23,7 +25,7 @@ class Cell:
     at, base : int
         Positions of the period, and of the one it is compared with.
     controls : tuple of int
-        Positions of cohorts, increasing; as many as there are groups is the never treated.
+        Positions of cohorts, increasing; the one after all groups is that of controls throughout.
     """
 
     group: int
@@ -37,40 +39,96 @@ class Cell:
         return self.at == self.base
 
 
-def cells(
-    groups: np.ndarray, periods: np.ndarray, control: Control, base: Base, anticipation: int
-) -> list[Cell]:
-    """All effects, by group then period.
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """Who is first treated when, as effects by group take it.
 
-    Parameters
+    Attributes
     ----------
+    first_treated : float array, shape (n,)
+        NaN for those that are controls throughout.
+    already : bool array, shape (n,)
+        Treated, or within anticipation of it, at the first period.
     groups : int array, shape (k,)
-        Each with a period before its treatment and its anticipation.
-    periods : int array, shape (t,)
-    control, base, anticipation
-        As `GroupTimeATT` takes them.
-
-    Notes
-    -----
-    With a varying base, a period before treatment is compared with the one before it, others with
-    the last before treatment and its anticipation. Groups not yet treated are those that no period
-    of the two feels the treatment of.
+        Increasing; each with a period before its treatment and its anticipation.
+    stand_in : float
+        The last group, which stands in for the never treated where there are none, until its
+        treatment and its anticipation; infinite where there are.
     """
-    never = len(groups)
-    made = []
-    for place, group in enumerate(groups):
-        last = int(np.searchsorted(periods, group - anticipation)) - 1
-        for at, period in enumerate(periods):
-            start = last if base == "universal" or period >= group else at - 1
-            if start < 0:
-                continue
-            controls: tuple[int, ...] = (never,)
-            if control == "not-yet-treated":
+
+    first_treated: np.ndarray
+    already: np.ndarray
+    groups: np.ndarray
+    stand_in: float
+
+    @classmethod
+    def of(
+        cls, first_treated: np.ndarray, periods: np.ndarray, control: Control, anticipation: int
+    ) -> Groups:
+        """Read first treatments; one so late that no period feels it is as never.
+
+        Raises
+        ------
+        InputError
+            If nobody is treated between the first and the last period, or there is no control of
+            the kind asked for.
+        """
+        first = first_treated.copy()
+        first[first > periods[-1] + anticipation] = np.nan
+        already = first <= periods[0] + anticipation
+        groups = np.unique(first[np.isfinite(first) & ~already])
+        if len(groups) == 0:
+            raise InputError(
+                f"nobody is first treated after period {periods[0]}, anticipation included: there "
+                "is no effect to estimate"
+            )
+        stand_in = np.inf
+        if not np.isnan(first).any():
+            if control == "never-treated":
+                raise InputError(
+                    "there are no never-treated units: use control='not-yet-treated', for which "
+                    "the last group stands in until its treatment"
+                )
+            if len(groups) == 1:
+                raise InputError(
+                    f"everyone is first treated at period {groups[0]:.0f}: there is no control"
+                )
+            stand_in = float(groups[-1])
+            groups = groups[:-1]
+            first[first == stand_in] = np.nan
+        return cls(first, already, groups.astype(np.int64), stand_in)
+
+    def cells(
+        self, periods: np.ndarray, control: Control, base: Base, anticipation: int
+    ) -> list[Cell]:
+        """All effects, by group then period.
+
+        Parameters
+        ----------
+        periods : int array, shape (t,)
+        control, base, anticipation
+            As `GroupTimeATT` takes them.
+
+        Notes
+        -----
+        With a varying base, a period before treatment is compared with the one before it, others
+        with the last before treatment and its anticipation. Groups not yet treated are those that
+        neither of the two periods feels the treatment of.
+        """
+        made, groups = [], self.groups
+        for place, group in enumerate(groups):
+            last = int(np.searchsorted(periods, group - anticipation)) - 1
+            for at, period in enumerate(periods):
+                start = last if base == "universal" or period >= group else at - 1
+                if start < 0:
+                    continue
                 felt = periods[max(at, start)] + anticipation
-                later = np.flatnonzero((groups > felt) & (groups != group))
-                controls = (*later.tolist(), never)
-            made.append(Cell(place, at, start, controls))
-    return made
+                controls = [len(groups)] if felt < self.stand_in else []
+                if control == "not-yet-treated":
+                    later = np.flatnonzero((groups > felt) & (groups != group))
+                    controls = [*later.tolist(), *controls]
+                made.append(Cell(place, at, start, tuple(controls)))
+        return made
 
 
 class Results:

@@ -136,7 +136,7 @@ class GroupTimeEffects(Effects):
             if not is_whole(balance, 0):
                 raise InputError(f"balance={balance} must be a number of periods, from 0")
         made = averages(self.table, self.sizes, kind, balance, self.last_period)
-        rows, part = made.rows.drop(columns=["ci_low", "ci_high", "p"]), None
+        rows, part = made.rows.copy(), None
         rows["se"] = np.nan
         if self.contributions is not None:
             moved = None if self.shares is None else (self.shares.groups, self.shares.contributions)

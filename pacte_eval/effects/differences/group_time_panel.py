@@ -122,6 +122,8 @@ def _shared(panel: CohortPanel, cells: Sequence[Cell]) -> Iterator[_Shared]:
 
 def _joined(panel: CohortPanel, cohorts: Sequence[int]) -> Iterator[slice]:
     """Rows of some cohorts, those that follow each other in one slice."""
+    if not cohorts:
+        return
     breaks = np.flatnonzero(np.diff(cohorts) > 1) + 1
     for run in np.split(np.asarray(cohorts), breaks):
         yield slice(panel.rows(int(run[0])).start, panel.rows(int(run[-1])).stop)

@@ -41,6 +41,10 @@ TRIMMED_FROM = 0.995
 NO_OVERLAP_FROM = 0.999
 _BLOCK = 16_384
 _DETERMINED = 1e-10
+# Where some units are predicted perfectly: steps of the logit at most, and how near it gets.
+_STEPS = 100
+_LEAST_ODDS = 1e-9
+_FLAT = 1e-13
 _LOGIT = LogitLink()
 
 
@@ -377,7 +381,7 @@ def _logit(
     try:
         found = minimise(function, first)
     except NoMinimumError:
-        raise _no_overlap() from None
+        found = _limit(function, np.zeros(len(first)))
     highest = max(
         float((rows.columns @ found).max())
         for piece in (treated, *controls)
@@ -386,6 +390,30 @@ def _logit(
     if highest >= _LOGIT.index(NO_OVERLAP_FROM):
         raise _no_overlap()
     return found, function.at(found).hessian
+
+
+def _limit(function: _LogitOfArms, start: np.ndarray) -> np.ndarray:
+    """Coefficients near enough of those at infinity, where some units are predicted perfectly.
+
+    Harmless where these are controls whose score is nearly zero, as those of a place where nobody
+    is treated: they weigh nothing.
+
+    Raises
+    ------
+    NotIdentifiedError
+        If columns are collinear over both arms.
+    """
+    parameters = start
+    for _ in range(_STEPS):
+        point = function.at(parameters)
+        curvature, directions = np.linalg.eigh(point.hessian)
+        if curvature[0] <= _FLAT * curvature[-1]:
+            raise _collinear("all units")
+        moves = (directions.T @ point.gradient) / curvature
+        if curvature @ moves**2 <= _LEAST_ODDS * (1 + abs(point.value)):
+            break
+        parameters = parameters - directions @ moves
+    return parameters
 
 
 def _score_of(columns: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
@@ -415,7 +443,7 @@ def _cholesky(gram: np.ndarray, whom: str, scale: float = 1.0) -> np.ndarray:
 def _collinear(whom: str) -> NotIdentifiedError:
     return NotIdentifiedError(
         f"covariates are constant or collinear among {whom}: leave some out",
-        "covariables colinéaires parmi les témoins",
+        "covariables colinéaires" + (" parmi les témoins" if whom == "the controls" else ""),
     )
 
 
