@@ -128,7 +128,7 @@ class DoseResponse:
     def _assumptions(self, panel: ZonePanel, freedom: float) -> tuple[str, ...]:
         dose = panel.dose
         told = [
-            "À dose égale, les zones auraient évolué de même.",
+            "Sans différence de dose, les zones auraient évolué de même.",
             ALL_TRAINED,
             f"Dose{THIN}: hausse de l’intensité moyenne ({panel.measure}), de "
             f"{signed(dose.min(), 2)} à {signed(dose.max(), 2)}. L’effet est tenu pour linéaire en "

@@ -24,7 +24,7 @@ def random_panel(seed: int, size: int, before: int, after: int, **options: Any) 
     return zone_panel(values, random.uniform(-1, 3, size), before, **options)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     size=st.integers(4, 15),
