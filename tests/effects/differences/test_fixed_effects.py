@@ -222,6 +222,13 @@ def test_staggered_entry_is_said_to_weigh_effects_maybe_negatively() -> None:
         assert row["se_kind"] == "groupé par unité (60 grappes), corrigé des degrés de liberté"
 
 
+def test_few_clusters_and_sampling_weights_are_said() -> None:
+    row = TwoWayFixedEffects().fit(panel(long_frame(1), cluster="zone", weights="w")).table.iloc[0]
+    assert row["se_kind"].startswith("groupé par groupe (20 grappes, peu de grappes)")
+    assert row["weights"].endswith(", par poids de sondage")
+    assert row["base_period"] == "toutes les périodes non traitées, par effets fixes"
+
+
 def test_a_cohort_of_one_unit_has_an_estimate_without_error() -> None:
     frame = long_frame(2)
     frame.loc[frame["unit"] == 1, "first"] = 2
