@@ -12,13 +12,18 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.numerals import THIN, number, signed
 from pacte_eval.effects.contributions import StoredContributions
 from pacte_eval.effects.table import Wording, tidy
-from pacte_eval.effects.zones.intensity import ALL_TRAINED, BETWEEN_REGIONS, OTHER_REGIONS, zones
+from pacte_eval.effects.zones.intensity import (
+    ALL_TRAINED,
+    BETWEEN_REGIONS,
+    OTHER_REGIONS,
+    few_clusters,
+    zones,
+)
 from pacte_eval.effects.zones.rounding import rounding_error
 from pacte_eval.effects.zones.zone_effects import ZoneEffects
 from pacte_eval.frames.zones import ZonePanel
 
 _LEVEL = 0.95
-_FEW = 40
 _LEAST = 3
 
 
@@ -107,7 +112,6 @@ class DoseResponse:
         )
 
     def _wording(self, panel: ZonePanel, by_region: bool, clusters: int) -> Wording:
-        few = f", peu de grappes{THIN}: {clusters}" if clusters < _FEW else ""
         first, last = self.reference
         between = f"{OTHER_REGIONS}, " if by_region else ""
         per_unit = f"par unité de plus ({panel.measure})"
@@ -117,7 +121,7 @@ class DoseResponse:
             outcome=panel.outcome,
             estimator="régression des évolutions sur la dose",
             estimand=f"{between}intensité différentielle{THIN}: {per_unit}",
-            se_kind=f"CR2 par {'région' if by_region else 'zone'}{few}",
+            se_kind=f"CR2 par {'région' if by_region else 'zone'}{few_clusters(clusters)}",
             target_population=zones(len(panel)),
             weights="zones à poids égal, selon l’écart de leur dose à la moyenne",
             base_period=window if first < last else f"trimestre {signed(first)}",

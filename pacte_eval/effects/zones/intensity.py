@@ -22,8 +22,8 @@ ALL_TRAINED = (
     f"Aucune zone n’est restée sans formation{THIN}: l’écart est celui d’une intensité plus forte, "
     "non celui de l’existence d’un programme."
 )
+FEW = 40
 OTHER_REGIONS = "écart relatif à d’autres régions elles-mêmes traitées"
-
 BETWEEN_REGIONS = (
     f"Les autres régions ont eu leur propre pacte aux mêmes années{THIN}: c’est un {OTHER_REGIONS}."
 )
@@ -61,7 +61,8 @@ class Intensive:
     @property
     def treated(self) -> np.ndarray:
         """Whether each zone is intensive: bool array, shape (n,)."""
-        return np.asarray(self.panel.dose >= self.threshold)
+        rounding = rounding_error(float(np.abs(self.panel.intensity).max()))
+        return np.asarray(self.panel.dose >= self.threshold - rounding)
 
     @property
     def across_regions(self) -> bool:
@@ -131,6 +132,11 @@ class Intensive:
         return pd.DataFrame(rows, columns=names)
 
 
+def few_clusters(number_of_clusters: int) -> str:
+    """``""`` from 40 clusters on, else words that a kind of standard error ends with."""
+    return f", peu de grappes{THIN}: {number_of_clusters}" if number_of_clusters < FEW else ""
+
+
 def zones(number_of_zones: int) -> str:
     """``"1 zone"``, ``"12 zones"``."""
     return f"{number(number_of_zones)} zone{'s' if number_of_zones > 1 else ''}"
@@ -164,11 +170,8 @@ def confounded(policies: pd.DataFrame, last: int) -> list[str]:
         if row["last"] < 0 or row["first"] > last:
             continue
         here, there = row["treated_share"], row["donor_share"]
-        meaning = (
-            "touche autant les deux côtés"
-            if np.isclose(here, there)
-            else ("se confond en partie avec l’écart")
-        )
+        even = np.isclose(here, there)
+        meaning = "touche autant les deux côtés" if even else "se confond en partie avec l’écart"
         told.append(
             f"Politique concurrente déclarée, {row['policy']}{THIN}: {percent(here, 0)} des zones "
             f"d’intensité forte et {percent(there, 0)} du poids des zones comparées{THIN}; elle "

@@ -17,6 +17,7 @@ import pandas as pd
 from pacte_eval.definitions.numerals import THIN
 from pacte_eval.effects.zones.assignments import Exchange
 from pacte_eval.effects.zones.block import Gaps, ZoneBlock, ratio
+from pacte_eval.effects.zones.intensity import few_clusters
 
 Fit = Callable[[ZoneBlock], Gaps]
 _NAMED = 6
@@ -163,7 +164,7 @@ def placebo_sentence(number_of_sets: int, by_region: bool) -> tuple[str, str]:
             f"Erreur type non calculable{THIN}: trop peu de {which} à prendre pour traitées.",
         )
     return (
-        f"placebo ({number_of_sets} ensembles de {which} comparées)",
+        f"placebo ({which} comparées prises pour traitées){few_clusters(number_of_sets)}",
         f"Erreur type{THIN}: dispersion de {number_of_sets} placebos parmi les {which} comparées, "
         "tenues pour aussi variables que les zones d’intensité forte.",
     )

@@ -14,6 +14,7 @@ from pacte_eval.designs.settings import check_choice
 from pacte_eval.effects.zones.assignments import Exchange
 from pacte_eval.effects.zones.block import Gaps, ZoneBlock
 from pacte_eval.effects.zones.estimator import Errors, ZoneEstimator
+from pacte_eval.effects.zones.intensity import few_clusters
 from pacte_eval.effects.zones.placebo import estimates, placebo_errors, placebo_sentence
 from pacte_eval.effects.zones.simplex import noise_level, simplex_weights
 from pacte_eval.frames.zones import ZonePanel
@@ -83,7 +84,7 @@ class SyntheticDifference(ZoneEstimator):
         which = "région" if several else "zone"
         return Errors(
             _jackknife(block, gaps, unit, which),
-            f"jackknife (chaque {which} ôtée, poids fixes)",
+            f"jackknife (chaque {which} ôtée, poids fixes){few_clusters(unit.max() + 1)}",
             f"Erreur type{THIN}: chaque {which} est ôtée tour à tour, les poids étant tenus fixes.",
         )
 

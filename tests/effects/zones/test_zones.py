@@ -167,7 +167,8 @@ def test_one_region_is_one_cluster() -> None:
     )
     assert effects.placebo_space["zones"].tolist() == ["93", "84", "76", "75"]
     assert effects.smallest_p == 0.25
-    assert overall(effects)["se_kind"] == "placebo (3 ensembles de régions comparées)"
+    kind = "placebo (régions comparées prises pour traitées), peu de grappes\u202f: 3"
+    assert overall(effects)["se_kind"] == kind
     assert set(effects.leave_one_out["left_out"]) <= {"84", "76", "75"}
     by_hand = []
     for one in ("84", "76", "75"):
