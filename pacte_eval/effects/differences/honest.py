@@ -19,7 +19,7 @@ from pacte_eval.effects.differences.honest_magnitudes import RelativeMagnitudes
 from pacte_eval.effects.differences.honest_path import Combining, EventPath
 from pacte_eval.effects.differences.honest_smoothness import Smoothness
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.table import Wording, check_level, intervals, tidy
+from pacte_eval.effects.table import check_level, intervals, tidy
 
 Restriction = Literal["relative-magnitudes", "smoothness"]
 
@@ -134,7 +134,6 @@ class HonestDiD:
         bounds = self._bounds(judge)
         found = np.array([judge.interval(bound) for bound in bounds])
         identified = np.array([judge.identified(bound) for bound in bounds])
-        labels = path.labels
         rows = pd.DataFrame(
             {
                 "month": pd.array([combination.period] * len(bounds), dtype="Int64"),
@@ -156,19 +155,7 @@ class HonestDiD:
                 "left_out": path.left_out,
             }
         )
-        wording = Wording(
-            comparison=labels.get("comparison", ""),
-            outcome=labels.get("outcome", ""),
-            cell=labels.get("cell", "ensemble"),
-            estimator=labels.get("estimator", "HonestDiD"),
-            estimand=", ".join(filter(None, [labels.get("estimand"), combination.words])),
-            se_kind=_METHODS[self.restriction],
-            target_population=labels.get("target_population", ""),
-            weights=labels.get("weights", ""),
-            base_period=labels.get("base_period", _periods(path.known)),
-            control_group=labels.get("control_group", ""),
-            contribution_kind="none",
-        )
+        wording = path.wording(combination.words, _METHODS[self.restriction])
         return tidy(rows, wording, level=self.level)
 
     def _bounds(self, judge: RelativeMagnitudes | Smoothness) -> np.ndarray:
@@ -207,9 +194,3 @@ def _breakdown(judge: RelativeMagnitudes | Smoothness) -> float:
         else:
             excluded = middle
     return float(excluded)
-
-
-def _periods(known: tuple[int, ...]) -> str:
-    if not known:
-        return ""
-    return "période relative " + ", ".join(str(one).replace("-", "−") for one in known)

@@ -12,11 +12,11 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.table import PATH
+from pacte_eval.effects.table import PATH, Wording
 
 Combining = Literal["equal"] | Mapping[int, float] | Sequence[float] | np.ndarray | None
 
-_LABELS = [*PATH, "target_population", "weights", "base_period", "control_group"]
+_LABELS = [*PATH, "se_kind", "target_population", "weights", "base_period", "control_group"]
 _MATCHED = "équilibrées par construction"
 _MISSING = "sans estimation"
 
@@ -223,6 +223,15 @@ class EventPath:
         """Coefficients of all periods (…, periods) as those of the estimates (…, k)."""
         return matrix[..., [period not in self.known for period in self.periods]]
 
+    def wording(self, words: str = "", se_kind: str | None = None) -> Wording:
+        """What a table made from the path says, with more of the estimand and another error."""
+        labels = {"cell": "ensemble", "base_period": _reference_named(self.known), **self.labels}
+        of = {name: labels.get(name, "") for name in [*_LABELS, "cell", "base_period"]}
+        of["estimand"] = ", ".join(filter(None, [of.get("estimand"), words]))
+        if se_kind is not None:
+            of["se_kind"] = se_kind
+        return Wording(**of, contribution_kind="none")
+
     def combination(self, weights: Combining) -> Combination:
         """A combination of effects after entry: the first by default.
 
@@ -291,6 +300,10 @@ def _check_consecutive(kept: np.ndarray, matched: np.ndarray, first_post: int) -
         f"{len(hole)} periods are missing between {kept[0]} and {kept[-1]}, from {hole[0]} "
         f"on{why}: changes from one period to the next cannot be judged across them"
     )
+
+
+def _reference_named(known: tuple[int, ...]) -> str:
+    return "période relative " + ", ".join(_signed(one) for one in known) if known else ""
 
 
 def _listed(periods: np.ndarray) -> str:
