@@ -144,8 +144,6 @@ class HonestDiD:
                 "ci_low": found[:, 0],
                 "ci_high": found[:, 1],
                 "p": np.nan,
-                "n_treated": path.n_treated,
-                "n_control": path.n_control,
                 "identified_low": identified[:, 0],
                 "identified_high": identified[:, 1],
                 "original_low": original["ci_low"][0],
@@ -155,8 +153,10 @@ class HonestDiD:
                 "left_out": path.left_out,
             }
         )
-        wording = path.wording(combination.words, _METHODS[self.restriction])
-        return tidy(rows, wording, level=self.level)
+        said = path.said(direction != 0)
+        said["estimand"] = ", ".join(filter(None, [str(said["estimand"]), combination.words]))
+        said |= {"se_kind": _METHODS[self.restriction], "contribution_kind": "none"}
+        return tidy(rows.assign(**said), level=self.level)
 
     def _bounds(self, judge: RelativeMagnitudes | Smoothness) -> np.ndarray:
         if self.bounds is not None:

@@ -4,7 +4,7 @@ which periods are before and after entry, which are zero by construction, and wh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.table import PATH, Wording
+from pacte_eval.effects.table import PATH
 
 Combining = Literal["equal"] | Mapping[int, float] | Sequence[float] | np.ndarray | None
 
@@ -53,10 +53,8 @@ class EventPath:
         At the other periods, in order.
     covariance : float array, shape (k, k)
     first_post : int
-    labels : mapping of str to str
-        What the table of effects says of all of them.
-    n_treated, n_control : int
-        The least at the periods that are kept.
+    rows : DataFrame or None
+        Rows of the table of effects that the estimates come from.
     left_out : str
         Periods left out and why, in French; empty where there are none.
     """
@@ -66,9 +64,7 @@ class EventPath:
     estimates: np.ndarray
     covariance: np.ndarray
     first_post: int = 0
-    labels: Mapping[str, str] = field(default_factory=dict)
-    n_treated: int = 0
-    n_control: int = 0
+    rows: pd.DataFrame | None = None
     left_out: str = ""
 
     def __post_init__(self) -> None:
@@ -199,9 +195,7 @@ class EventPath:
             estimate[used],
             covariance,
             first_post,
-            {name: str(part[name].iloc[0]) for name in _LABELS},
-            int(part["n_treated"].to_numpy()[used].min()),
-            int(part["n_control"].to_numpy()[used].min()),
+            part[used],
             "\u202f; ".join(reasons),
         )
 
@@ -223,14 +217,17 @@ class EventPath:
         """Coefficients of all periods (…, periods) as those of the estimates (…, k)."""
         return matrix[..., [period not in self.known for period in self.periods]]
 
-    def wording(self, words: str = "", se_kind: str | None = None) -> Wording:
-        """What a table made from the path says, with more of the estimand and another error."""
-        labels = {"cell": "ensemble", "base_period": _reference_named(self.known), **self.labels}
-        of = {name: labels.get(name, "") for name in [*_LABELS, "cell", "base_period"]}
-        of["estimand"] = ", ".join(filter(None, [of.get("estimand"), words]))
-        if se_kind is not None:
-            of["se_kind"] = se_kind
-        return Wording(**of, contribution_kind="none")
+    def said(self, chosen: np.ndarray | None = None) -> dict[str, str | int]:
+        """Words and counts that a table made from the estimates chosen carries over: all of the
+        words that differ, the least of the counts."""
+        if self.rows is None:
+            words: dict[str, str | int] = dict.fromkeys(_LABELS, "")
+            named = ", ".join(_signed(one) for one in self.known)
+            base = f"période relative {named}" if named else ""
+            return words | {"cell": "ensemble", "base_period": base, "n_treated": 0, "n_control": 0}
+        part = self.rows if chosen is None else self.rows[chosen]
+        words = {name: "\u202f; ".join(map(str, pd.unique(part[name]))) for name in _LABELS}
+        return words | {name: int(part[name].min()) for name in ("n_treated", "n_control")}
 
     def combination(self, weights: Combining) -> Combination:
         """A combination of effects after entry: the first by default.
@@ -300,10 +297,6 @@ def _check_consecutive(kept: np.ndarray, matched: np.ndarray, first_post: int) -
         f"{len(hole)} periods are missing between {kept[0]} and {kept[-1]}, from {hole[0]} "
         f"on{why}: changes from one period to the next cannot be judged across them"
     )
-
-
-def _reference_named(known: tuple[int, ...]) -> str:
-    return "période relative " + ", ".join(_signed(one) for one in known) if known else ""
 
 
 def _listed(periods: np.ndarray) -> str:

@@ -224,10 +224,9 @@ def _of(
                         "violation_if_passed": moved,
                         "passed_error": simulation,
                         "left_out": path.left_out,
-                        "n_treated": path.n_treated,
-                        "n_control": path.n_control,
                     }
                 )
             )
-    rows = pd.concat(parts, ignore_index=True)
-    return tidy(rows, path.wording(), level=level)
+    said = pd.DataFrame([path.said(periods == one) for one in periods])
+    made = pd.concat([part.join(said) for part in parts], ignore_index=True)
+    return tidy(made.assign(contribution_kind="none"), level=level)
