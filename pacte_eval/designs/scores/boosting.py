@@ -103,7 +103,7 @@ class Boosting:
         values, categorical = _values(comparison.covariates)
         fold = self._fold(comparison)
         scores = np.empty(len(comparison))
-        order = np.argsort(_drawn(comparison.unit, self.seed), kind="stable")
+        order = np.argsort(drawn(comparison.unit, self.seed), kind="stable")
         for held in range(self.folds):
             rows = order[fold[order] != held]
             treated = comparison.treated[rows]
@@ -135,11 +135,11 @@ class Boosting:
         if self.folds > len(persons):
             raise InputError(f"folds={self.folds} is more than the persons in the comparison")
         rank = np.empty(len(persons), dtype=np.int64)
-        rank[np.argsort(_drawn(pd.Index(persons), self.seed))] = np.arange(len(persons))
+        rank[np.argsort(drawn(pd.Index(persons), self.seed))] = np.arange(len(persons))
         return np.asarray(rank[person] % self.folds)
 
 
-def _drawn(names: pd.Index, seed: int) -> np.ndarray:
+def drawn(names: pd.Index, seed: int) -> np.ndarray:
     """A number drawn from the seed and each name, whatever their order: uint64 array."""
     return pd.util.hash_array(names.map(str).to_numpy(dtype=object), hash_key=f"{seed:016d}")
 
