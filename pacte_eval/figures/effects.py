@@ -25,6 +25,7 @@ from pacte_eval.figures.style import (
     MUTED,
     SMALL,
     TREATED,
+    TRUTH,
     FrenchFormatter,
     house_axes,
     house_figure,
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 
 MOST_PANELS = 12
 _FEW = 15
-_NUMBERS = ("estimate", "ci_low", "ci_high", "band_low", "band_high")
-_BAND = (0, (3, 2))
+_NUMBERS = ("estimate", "ci_low", "ci_high", "band_low", "band_high", "truth")
+_BAND, _PLANTED = (0, (3, 2)), (0, (4, 2))
 
 
 def effect_paths(
@@ -62,7 +63,8 @@ def effect_paths(
         One row a period of a path: ``panel`` (its title), ``outcome`` (panels of one share their
         scale), ``unit`` (`numerals.unit_of`; empty: the outcome's own), ``period`` (whole numbers,
         or names), ``estimate``, ``ci_low``, ``ci_high``, and where there are any ``band_low``,
-        ``band_high``, ``matched`` (balanced by construction). Empty estimates are gaps.
+        ``band_high``, ``matched`` (balanced by construction), ``truth`` (planted in a synthetic
+        population). Empty estimates are gaps.
     axis
         What periods are, under the last panels.
     entry
@@ -175,6 +177,7 @@ def _draw(axes: Axes, position: np.ndarray, path: pd.DataFrame) -> None:
         for name in ("band_low", "band_high"):
             axes.plot(position, path[name], color=TREATED, linewidth=0.8, linestyle=_BAND)
         axes.plot(position, path["estimate"], color=TREATED, linewidth=1.2, zorder=2.5)
+    axes.plot(position, path["truth"], color=TRUTH, linewidth=1.2, linestyle=_PLANTED, zorder=2.8)
     for chosen, face in ((path["matched"], "white"), (~path["matched"], TREATED)):
         axes.plot(
             position[chosen.to_numpy()],
@@ -256,10 +259,13 @@ def _legend(figure: Figure, frame: pd.DataFrame, level: float) -> None:
     if "matched" in frame and frame["matched"].fillna(False).any():
         hollow = Line2D([], [], markerfacecolor="white", **dot)
         shown.append((hollow, "Équilibré par construction"))
+    if "truth" in frame and frame["truth"].notna().any():
+        planted = Line2D([], [], color=TRUTH, linewidth=1.2, linestyle=_PLANTED)
+        shown.append((planted, "Vérité plantée"))
     figure.legend(
         *zip(*shown, strict=True),
         loc="outside upper left",
-        ncols=4,
+        ncols=4 if len(shown) <= 4 else 3,
         handlelength=1.8,
         columnspacing=1.6,
         labelcolor=INK,
