@@ -55,9 +55,11 @@ def imputed_effects(data: StaggeredPanel, untreated: np.ndarray) -> ImputedEffec
     estimate = np.full(len(cohort), np.nan)
     distance = np.zeros((len(fit.coefficients), len(cohort)))
     loadings = np.zeros((data.cohorts, *distance.shape))
-    scores = fit.scores.copy()
+    scores = fit.scores
     for g, rows in enumerate(data.slices()):
         own = np.flatnonzero(cohort == g)
+        if len(own) == 0:
+            continue
         weights = data.weights[rows, np.newaxis] * imputed[rows]
         mass = weights.sum(axis=0)
         share = np.divide(weights, mass, out=np.zeros(weights.shape), where=mass > 0)

@@ -33,17 +33,15 @@ class UnitEffectsFit:
         θ then β, zero along what the data do not determine.
     intercepts : float array, shape (n,)
         Effect of each unit, NaN where it is never used.
-    residuals : float array, shape (n, t)
-        Zero where not used.
     scores : float array, shape (n, t * k + q)
-        Weight times residual of each period times z_i, then weight times Σ_t x_it × residual.
+        Weight times residual of each period (zero where not used) times z_i, then weight times
+        Σ_t x_it × residual.
     inverse : float array, shape (p + q, p + q)
         Symmetric generalised inverse of the normal equations.
     """
 
     coefficients: np.ndarray
     intercepts: np.ndarray
-    residuals: np.ndarray
     scores: np.ndarray
     inverse: np.ndarray
     _scale: np.ndarray
@@ -113,7 +111,6 @@ def fit_unit_effects(
     inverse, scale, inside = _generalised_inverse(normal, size)
     solved = inverse @ right
     intercepts = np.full(len(used), np.nan)
-    residuals = np.zeros(used.shape)
     scores = np.zeros((len(used), t * k + q))
     for cohort, rows in enumerate(data.slices()):
         curves = (maps[cohort] @ solved[:p]).reshape(t, k)
@@ -125,13 +122,11 @@ def fit_unit_effects(
                 left = left - x @ solved[p:]
             own = (left * o).sum(axis=1) * inverse_count[part]
             intercepts[part] = np.where(count[part] > 0, own, np.nan)
-            residual = (left - own[:, np.newaxis]) * o
-            residuals[part] = residual
-            weighted = residual * data.weights[part, np.newaxis]
+            weighted = (left - own[:, np.newaxis]) * o * data.weights[part, np.newaxis]
             scores[part, : t * k] = _times(weighted, data.features[part])
             if x is not None:
                 scores[part, t * k :] = np.einsum("it,itj->ij", weighted, x)
-    return UnitEffectsFit(solved, intercepts, residuals, scores, inverse, scale, inside)
+    return UnitEffectsFit(solved, intercepts, scores, inverse, scale, inside)
 
 
 def _times(left: np.ndarray, right: np.ndarray) -> np.ndarray:

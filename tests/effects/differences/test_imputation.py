@@ -99,8 +99,9 @@ def test_a_gapped_panel_is_every_weight_written_out(
     assert found.table["target_population"].iloc[0] == "unités traitées pendant le panel"
 
 
-def test_averages_weigh_observations_alike() -> None:
-    frame = gapped(12, clustered=False)
+@pytest.mark.parametrize("clustered", [False, True])
+def test_averages_weigh_observations_alike(clustered: bool) -> None:
+    frame = gapped(12, clustered=clustered)
     effects = Imputation().fit(panel_with(frame))
     estimates, covariance = with_every_weight(
         frame, [], cells(frame, lambda rows: rows["time"] >= rows["first"])
@@ -196,8 +197,13 @@ def test_once_all_are_treated_nothing_is_imputed() -> None:
     table = Imputation().fit(panel_of(staggered(5, groups=(3.0, 5.0)))).table
     assert set(table.loc[table["estimate"].isna(), "period"]) == {5, 6}
     assert set(table.loc[table["estimate"].isna(), "note"]) == {"aucun traité observé"}
+    everyone = staggered(1, groups=(3.0,))
+    for frame in (everyone, everyone[everyone["time"] >= 3]):
+        with pytest.raises(InputError, match=r"none of 4 effects can be estimated|nobody is first"):
+            Imputation().fit(panel_of(frame))
+    never_before = staggered(1, groups=(3.0, np.nan)).query("time >= 3 or first != first")
     with pytest.raises(InputError, match="none of 4 effects can be estimated"):
-        Imputation().fit(panel_of(staggered(1, groups=(3.0,))))
+        Imputation().fit(panel_of(never_before))
 
 
 def test_one_unit_one_cluster_constant_outcomes_and_empty_periods() -> None:
