@@ -41,14 +41,15 @@ class LevelScores:
         Their squares sum to the variance, rows being independent.
     treated_mean : float
         Mean of the treated after, less their mean before.
-    trimmed : int
-        Controls set aside for a score of 0.995 or more.
+    trimmed, trimmed_after : int
+        Controls set aside for a score of 0.995 or more; those of them seen after.
     """
 
     estimate: float
     contributions: np.ndarray
     treated_mean: float
     trimmed: int
+    trimmed_after: int
 
 
 def att_of_levels(
@@ -93,7 +94,7 @@ def att_of_levels(
     regression before treatment; that term is small where odds balance the covariates.
     """
     _check_groups(post, treated)
-    odds = trimmed = None
+    odds, trimmed = None, np.zeros(len(values), dtype=bool)
     if method != "reg":
         fitted = tilted_odds if method == "dr-improved" else logit_odds
         odds = fitted(treated, columns, weights)
@@ -106,7 +107,8 @@ def att_of_levels(
         after.value - before.value,
         after.contributions - before.contributions,
         _mean(inside * post, values).value - _mean(inside * ~post, values).value,
-        0 if trimmed is None else int(trimmed.sum()),
+        int(trimmed.sum()),
+        int((trimmed & post).sum()),
     )
 
 

@@ -11,8 +11,7 @@ from scipy import sparse
 from pacte_eval.effects.contributions import Contributions
 from pacte_eval.effects.differences.cross_section_scores import att_of_levels
 from pacte_eval.effects.differences.group_time_cells import Cell, Results
-from pacte_eval.effects.differences.nuisances import UndeterminedError
-from pacte_eval.effects.differences.panel_scores import Method
+from pacte_eval.effects.differences.panel_scores import Method, NotIdentifiedError
 
 
 class SparseContributions(Contributions):
@@ -113,7 +112,7 @@ def fit_cross_sections(
             scores = att_of_levels(
                 values[kept], after, treated, columns[kept], weights[kept], method
             )
-        except UndeterminedError as error:
+        except NotIdentifiedError as error:
             results.note[number] = error.reason
             continue
         results.estimate[number] = scores.estimate

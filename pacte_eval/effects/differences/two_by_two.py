@@ -89,7 +89,8 @@ class DifferenceInDifferences:
         Effects
             One row: ``month`` is the number of periods since the first treatment, ``group`` its
             period, ``period`` that of the outcome. Means are those of changes: ``control_mean`` is
-            the change that the treated would have had.
+            the change that the treated would have had. Of cross-sections, ``n_treated`` and
+            ``n_control`` count the rows seen after.
 
         Raises
         ------
@@ -130,14 +131,14 @@ class DifferenceInDifferences:
                 "period": [int(after)],
                 "estimate": [scores.estimate],
                 "se": error,
-                "n_treated": [int(treated.sum())],
-                "n_control": [int((~treated).sum()) - scores.trimmed],
+                "n_treated": [int((treated & rows.seen).sum())],
+                "n_control": [int((~treated & rows.seen).sum()) - scores.trimmed_after],
                 "treated_mean": [scores.treated_mean],
                 "control_mean": [scores.treated_mean - scores.estimate],
             }
         )
         alone = len(clusters) == len(treated)
-        nature = "unité" if alone else "groupe"
+        nature = "unité" if alone else "grappe"
         wording = Wording(
             comparison="traités contre non traités",
             outcome=sample.outcome,
@@ -173,6 +174,11 @@ class _Rows:
     @property
     def is_equal(self) -> bool:
         return bool((self.weights == self.weights[0]).all())
+
+    @property
+    def seen(self) -> np.ndarray:
+        """Who is observed after."""
+        return np.ones(len(self.values), dtype=bool) if self.post is None else self.post
 
     def fewest(self, treated: np.ndarray) -> list[int]:
         """Units of each group, at each period where units differ between them."""
@@ -275,6 +281,7 @@ def _scores(rows: _Rows, treated: np.ndarray, columns: np.ndarray, method: Metho
         made.contributions[:, 0],
         float(made.treated_mean[0]),
         made.trimmed,
+        made.trimmed,
     )
 
 
@@ -310,7 +317,8 @@ def _sum_of_changes(
     if not improved:
         contributions += odds.influence(np.where(treated, 0.0, terms))
     mean = float(targets @ change / mass)
-    return LevelScores(estimate, contributions, mean, int(trimmed.sum()))
+    number = int(trimmed.sum())
+    return LevelScores(estimate, contributions, mean, number, number)
 
 
 def _adjustment(terms: Terms | None, method: Method) -> str:
@@ -328,7 +336,7 @@ def _adjustment(terms: Terms | None, method: Method) -> str:
 
 def _clustered(number: int) -> str:
     few = ", peu de grappes" if number < _FEW_CLUSTERS else ""
-    return f", grappes par groupe ({number}{few})"
+    return f", par grappe ({number}{few})"
 
 
 def _population(rows: _Rows) -> str:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.differences.cross_section_scores import att_of_levels
+from pacte_eval.effects.differences.group_time import GroupTimeATT
 from pacte_eval.effects.differences.nuisances import LeastSquares, logit_odds, tilted_odds
 from pacte_eval.effects.differences.two_by_two import DifferenceInDifferences, Method
 from pacte_eval.frames import CrossSections, Panel
@@ -298,7 +299,7 @@ def test_clusters_are_summed_and_named() -> None:
     groups = np.arange(150) // 3
     panel = panel_of(data, cluster=groups)
     alone, summed = fit(panel_of(data), "dr"), DifferenceInDifferences("dr").fit(panel)
-    assert summed.table["se_kind"].iloc[0] == "fonction d'influence, grappes par groupe (50)"
+    assert summed.table["se_kind"].iloc[0] == "fonction d'influence, par grappe (50)"
     contributions = DifferenceInDifferences("dr").fit(panel_of(data)).contributions
     assert contributions is not None
     sums = pd.Series(contributions([0])[:, 0]).groupby(groups).sum()
@@ -320,7 +321,7 @@ def test_a_long_frame_gives_the_same_panel_twice_over() -> None:
     assert sections.table["estimate"].iloc[0] == pytest.approx(found["estimate"])
     error = found["se"] * np.sqrt(150 / 149)
     assert sections.table["se"].iloc[0] == pytest.approx(error)
-    assert sections.table["n_treated"].iloc[0] == 2 * found["n_treated"]
+    assert sections.table["n_treated"].iloc[0] == found["n_treated"]
 
 
 def test_units_not_observed_twice_are_counted() -> None:
@@ -425,7 +426,7 @@ def test_controls_of_extreme_score_weigh_nothing_and_are_counted(
     """Where 600 treated have 2 controls, these would weigh 300 each."""
     data = two_cells(600, 2)
     found = fit(make(data), method)
-    assert found["n_control"] == 300
+    assert found["n_control"] == (300 if make is panel_of else 150)
     assert found["control_group"] == (
         "unités jamais traitées, hors moins de 11 de score\u202f≥\u202f0,995"
     )
@@ -490,6 +491,21 @@ def test_nuisances_scale_with_their_columns() -> None:
         np.testing.assert_allclose(one.influence(direction), other.influence(direction), atol=1e-8)
     fits = [LeastSquares.fit(made, data["after"], data["weights"]) for made in (columns, large)]
     np.testing.assert_allclose(fits[0].fitted, fits[1].fitted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["reg", "ipw", "dr"])
+@pytest.mark.parametrize("make", [panel_of, sections_of])
+def test_group_time_effects_of_two_periods_are_the_same(
+    method: Any, make: Callable[..., Any]
+) -> None:
+    data = sample(21, weighted=True)
+    made = make(data, cluster=np.arange(150) % 60)
+    one, other = DifferenceInDifferences(method).fit(made), GroupTimeATT(method=method).fit(made)
+    (found,) = other.table.query("month == 0").index
+    for column in ("estimate", "se", "n_treated", "n_control"):
+        assert one.table[column].iloc[0] == pytest.approx(other.table[column][found], rel=1e-9)
+    joint = one.beside(other).covariance().to_numpy()
+    assert joint[0, 0] == pytest.approx(joint[0, 1 + found], rel=1e-9)
 
 
 def test_scores_of_cross_sections_are_those_of_the_estimator() -> None:
