@@ -13,8 +13,9 @@ from scipy import sparse
 from pacte_eval.definitions.errors import InputError
 
 _BUDGET = 64_000_000
-# Combinations worked on at once, and the most estimates whose joint covariance they go through.
-_FEW, _GRAM = 512, 2_000
+# Combinations worked on at once; the most estimates whose joint covariance they go through, and
+# the fewest that it may be better not to.
+_FEW, _GRAM, _NARROW = 512, 2_000, 200
 
 
 class Contributions(ABC):
@@ -46,6 +47,27 @@ class Contributions(ABC):
                 result[first : first + width, second : second + width] = product
                 result[second : second + width, first : first + width] = product.T
         return result
+
+    def combined(self, columns: Sequence[int], coefficients: np.ndarray) -> np.ndarray:
+        """Contributions to linear combinations of some estimates: float64 array, (number, m).
+
+        Parameters
+        ----------
+        columns : sequence of int
+        coefficients : float array, shape (len(columns), m)
+            A combination that gives a coefficient to a missing estimate is missing.
+        """
+        made = np.zeros((self.number, coefficients.shape[1]))
+        lacking = np.zeros(coefficients.shape[1], dtype=bool)
+        width = max(1, _BUDGET // max(self.number, 1))
+        for start in range(0, len(columns), width):
+            values = self(columns[start : start + width])
+            part = coefficients[start : start + width]
+            missing = np.isnan(values).any(axis=0)
+            lacking |= (part[missing] != 0).any(axis=0)
+            made += np.where(missing, 0.0, values) @ part
+        made[:, lacking] = np.nan
+        return made
 
     def variances(self, columns: Sequence[int]) -> np.ndarray:
         """Variance of some estimates, the diagonal of `gram`: float array, (len(columns),)."""
@@ -80,7 +102,10 @@ class StoredContributions(Contributions):
         return self._clusters
 
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
-        return self._values[:, list(columns)].astype(np.float64, copy=False)
+        chosen: slice | list[int] = list(columns)
+        if len(columns) and list(columns) == list(range(columns[0], columns[0] + len(columns))):
+            chosen = slice(columns[0], columns[0] + len(columns))
+        return self._values[:, chosen].astype(np.float64, copy=False)
 
 
 class LinearContributions(Contributions):
@@ -106,23 +131,12 @@ class LinearContributions(Contributions):
         return self._base.clusters
 
     def __call__(self, columns: Sequence[int]) -> np.ndarray:
-        used, part = self._restricted(columns)
-        made = np.zeros((self.number, len(columns)))
-        lacking = np.zeros(len(columns), dtype=bool)
-        width = max(1, _BUDGET // max(self.number, 1))
-        for start in range(0, len(used), width):
-            values, coefficients = (
-                self._base(used[start : start + width]),
-                part[start : start + width],
-            )
-            missing = np.isnan(values).any(axis=0)
-            lacking |= (coefficients[missing] != 0).any(axis=0)
-            made += np.where(missing, 0.0, values) @ coefficients
-        made[:, lacking] = np.nan
-        return made
+        return self._base.combined(*self._restricted(columns))
 
     def gram(self, columns: Sequence[int]) -> np.ndarray:
         used, part = self._restricted(columns)
+        if _is_wide(used, columns):
+            return super().gram(columns)
         base = self._base.gram(used)
         missing = np.isnan(np.diag(base))
         kept = part[~missing]
@@ -135,10 +149,10 @@ class LinearContributions(Contributions):
         made = [np.zeros(0)]
         for start in range(0, len(columns), _FEW):
             part = columns[start : start + _FEW]
-            if len(np.unique(self._matrix[:, list(part)].indices)) <= _GRAM:
-                made.append(np.diag(self.gram(part)))
-            else:
+            if _is_wide(self._restricted(part)[0], part):
                 made.append(super().variances(part))
+            else:
+                made.append(np.diag(self.gram(part)))
         return np.concatenate(made)
 
     def _restricted(self, columns: Sequence[int]) -> tuple[list[int], np.ndarray]:
@@ -146,6 +160,11 @@ class LinearContributions(Contributions):
         part = self._matrix[:, list(columns)]
         used = np.unique(part.indices)
         return used.tolist(), part.tocsr()[used].toarray()
+
+
+def _is_wide(used: Sequence[int], columns: Sequence[int]) -> bool:
+    """Whether so many estimates make so few combinations that they cost less than a covariance."""
+    return len(used) > _GRAM or len(used) > max(_NARROW, 2 * len(columns))
 
 
 class JoinedContributions(Contributions):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -121,29 +122,18 @@ class Panel:
         for role, named in (roles | others).items():
             if named is not None:
                 select(long, [named], role)
-        names = identifiers(long, unit)
-        row, found = pd.factorize(names)
-        periods, column = _periods(long[period])
-        place = row * len(periods) + column
-        seen = np.zeros(len(found) * len(periods), dtype=bool)
-        seen[place] = True
-        twice = len(place) - int(np.count_nonzero(seen))
-        if twice:
-            raise InputError(
-                f"{counted(twice, 'row')} of the panel repeat a '{unit}' and '{period}': keep one"
-            )
-        layout = _Layout(row, place, len(found), len(periods))
+        found, periods, layout = _layout(long, unit, period)
         constant: dict[str, pd.Series] = {}
         varying: dict[str, np.ndarray] = {}
-        for name, values in select(long, covariates, "covariate").items():
-            made = normalise(values, "covariate")
+        for name in select(long.iloc[:0], covariates, "covariate"):
+            made = normalise(long[name], "covariate")
             if layout.is_constant(made):
                 constant[str(name)] = made.iloc[layout.first]
             elif isinstance(made.dtype, pd.CategoricalDtype):
                 raise InputError(f"covariate '{name}' is text that varies within a unit: code it")
             else:
                 varying[str(name)] = layout.wide(made.to_numpy())
-        own = pd.Index(found, name="unit")
+        own = found.rename("unit")
         first = _numbers(long[first_treated], "first treatment")
         given = None if cluster is None else long[cluster].to_numpy()
         return cls(
@@ -156,7 +146,9 @@ class Panel:
                 {name: values.set_axis(own) for name, values in constant.items()}, index=own
             ),
             cluster=own.to_numpy() if given is None else layout.constant(given, str(cluster)),
-            weights=layout.constant(sampling_weights(long, weights), weights or "weights"),
+            weights=np.ones(len(own))
+            if weights is None
+            else layout.constant(sampling_weights(long, weights), weights),
             varying=varying,
         )
 
@@ -331,25 +323,16 @@ class CrossSections:
         )
 
 
-class _Layout:
+class _Layout(Protocol):
     """Where each row of a long frame goes in arrays of units by periods."""
 
-    def __init__(self, row: np.ndarray, place: np.ndarray, units: int, periods: int) -> None:
-        self._row, self._place, self._shape = row, place, (units, periods)
-        self.first = np.empty(units, dtype=np.int64)
-        self.first[row[::-1]] = np.arange(len(row))[::-1]
+    first: np.ndarray
 
     def wide(self, values: np.ndarray) -> np.ndarray:
         """Values of rows as (units, periods), NaN where there is no row."""
-        made = np.full(self._shape, np.nan)
-        made.reshape(-1)[self._place] = values
-        return made
 
     def is_constant(self, column: pd.Series) -> bool:
         """Whether a column without missing value has one value per unit."""
-        factor = isinstance(column.dtype, pd.CategoricalDtype)
-        values = column.cat.codes.to_numpy() if factor else column.to_numpy()
-        return bool((values == values[self.first][self._row]).all())
 
     def constant(self, values: np.ndarray, name: str) -> np.ndarray:
         """The value of each unit.
@@ -359,13 +342,107 @@ class _Layout:
         InputError
             If it varies within some units.
         """
+
+
+class _Scattered:
+    """Rows in any order, some perhaps missing."""
+
+    def __init__(self, row: np.ndarray, place: np.ndarray, units: int, periods: int) -> None:
+        self._row, self._place, self._shape = row, place, (units, periods)
+        self.first = np.empty(units, dtype=np.int64)
+        self.first[row[::-1]] = np.arange(len(row))[::-1]
+
+    def wide(self, values: np.ndarray) -> np.ndarray:
+        made = np.full(self._shape, np.nan)
+        made.reshape(-1)[self._place] = values
+        return made
+
+    def is_constant(self, column: pd.Series) -> bool:
+        values = _codes(column)
+        return bool((values == values[self.first][self._row]).all())
+
+    def constant(self, values: np.ndarray, name: str) -> np.ndarray:
         own = values[self.first]
         repeated = own[self._row]
         differs = (values != repeated) & ~(pd.isna(values) & pd.isna(repeated))
         if differs.any():
-            units = len(np.unique(self._row[differs]))
-            raise InputError(f"'{name}' varies within {counted(units, 'unit')}: give one value")
+            raise _varies(name, len(np.unique(self._row[differs])))
         return own
+
+
+class _Regular:
+    """Rows of each unit together, at all periods in their order."""
+
+    def __init__(self, units: int, periods: int) -> None:
+        self._shape = units, periods
+        self.first = np.arange(units) * periods
+
+    def wide(self, values: np.ndarray) -> np.ndarray:
+        return np.array(values.reshape(self._shape), dtype=np.float64)
+
+    def is_constant(self, column: pd.Series) -> bool:
+        values = _codes(column).reshape(self._shape)
+        return bool((values == values[:, :1]).all())
+
+    def constant(self, values: np.ndarray, name: str) -> np.ndarray:
+        wide = values.reshape(self._shape)
+        differs = wide != wide[:, :1]
+        if differs.any():
+            differs &= ~(pd.isna(wide) & pd.isna(wide[:, :1]))
+            if differs.any():
+                raise _varies(name, int(differs.any(axis=1).sum()))
+        return wide[:, 0].copy()
+
+
+def _layout(long: pd.DataFrame, unit: str, period: str) -> tuple[pd.Index, np.ndarray, _Layout]:
+    """The units in the order of the frame, the periods, and where rows go.
+
+    Raises
+    ------
+    InputError
+        If units are missing, periods are not whole, or a unit has two rows of one period.
+    """
+    count = _run(long, unit, period)
+    if count:
+        ends = pd.Index(long[unit].iloc[::count])
+        periods, column = _periods(long[period].iloc[:count])
+        if not ends.has_duplicates and np.array_equal(column, np.arange(count)):
+            return ends, periods, _Regular(len(ends), count)
+    row, found = pd.factorize(identifiers(long, unit))
+    periods, column = _periods(long[period])
+    place = row * len(periods) + column
+    seen = np.zeros(len(found) * len(periods), dtype=bool)
+    seen[place] = True
+    twice = len(place) - int(np.count_nonzero(seen))
+    if twice:
+        raise InputError(
+            f"{counted(twice, 'row')} of the panel repeat a '{unit}' and '{period}': keep one"
+        )
+    return pd.Index(found), periods, _Scattered(row, place, len(found), len(periods))
+
+
+def _run(long: pd.DataFrame, unit: str, period: str) -> int:
+    """Rows of each unit where they all follow each other at the same periods, else 0."""
+    columns = [long[unit], long[period]]
+    if len(long) == 0 or not all(
+        isinstance(one.dtype, np.dtype) and one.dtype.kind in "iuf" for one in columns
+    ):
+        return 0
+    units, times = (one.to_numpy() for one in columns)
+    count = int(np.argmax(units != units[0])) or len(units)
+    if len(units) % count:
+        return 0
+    wide, moments = units.reshape(-1, count), times.reshape(-1, count)
+    return count if (wide == wide[:, :1]).all() and (moments == moments[0]).all() else 0
+
+
+def _codes(column: pd.Series) -> np.ndarray:
+    factor = isinstance(column.dtype, pd.CategoricalDtype)
+    return np.asarray(column.cat.codes if factor else column.to_numpy())
+
+
+def _varies(name: str, units: int) -> InputError:
+    return InputError(f"'{name}' varies within {counted(units, 'unit')}: give one value")
 
 
 def _periods(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
