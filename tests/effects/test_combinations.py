@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -180,6 +181,48 @@ def test_bands_of_independent_estimates_are_sidaks_and_of_one_the_interval() -> 
     np.testing.assert_allclose(together["critical"], stats.norm.ppf(0.975), atol=0.04)
     with pytest.raises(InputError, match="multiplier='mammen' is unknown"):
         one.bands(multiplier="mammen")  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_bands_cover_all_of_a_path_at_once_where_intervals_do_not() -> None:
+    random, people, runs = np.random.default_rng(9), 150, 300
+    covered, alone = 0, 0
+    for _ in range(runs):
+        drawn = random.normal(size=(people, 1)) + random.exponential(size=(people, 10)) - 1
+        rows = pd.DataFrame({"month": range(10), "estimate": drawn.mean(axis=0)})
+        effects = effects_of(rows, (drawn - drawn.mean(axis=0)) / people)
+        bands = effects.bands()
+        covered += bool(((bands["band_low"] <= 0) & (bands["band_high"] >= 0)).all())
+        alone += bool(((effects.table["ci_low"] <= 0) & (effects.table["ci_high"] >= 0)).all())
+    error = np.sqrt(0.95 * 0.05 / runs)
+    assert covered / runs >= 0.95 - 3 * error
+    assert alone / runs < 0.95 - 5 * error
+
+
+class Counted(StoredContributions):
+    """Contributions that note what is asked of them."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        super().__init__(values, pd.RangeIndex(len(values), name="personne"))
+        self.grams: list[list[int]] = []
+        self.calls = 0
+
+    def gram(self, columns: Sequence[int]) -> np.ndarray:
+        self.grams.append(list(columns))
+        return super().gram(columns)
+
+    def __call__(self, columns: Sequence[int]) -> np.ndarray:
+        self.calls += 1
+        return super().__call__(columns)
+
+
+def test_bands_ask_for_one_joint_covariance_a_path_and_nothing_else() -> None:
+    made = grid(1)
+    counted = Counted(made._linear()(range(len(made))))
+    effects = Effects(made.table, counted)
+    effects.bands()
+    assert [len(columns) for columns in counted.grams] == [4] * 6
+    assert counted.calls == 6, "once each, in the covariance itself"
 
 
 def test_group_time_effects_pair_on_group_and_event_time() -> None:

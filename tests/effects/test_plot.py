@@ -16,7 +16,7 @@ from pacte_eval.effects.contributions import StoredContributions
 from pacte_eval.effects.drawn_paths import DrawnPaths
 from pacte_eval.effects.table import Wording, tidy
 from pacte_eval.figures import to_svg
-from pacte_eval.figures.effects import describe_effect_paths
+from pacte_eval.figures.effects import describe_effect_paths, effect_paths
 
 WORDING = Wording("a contre b", "emploi", "e", "ATT", "s", "tous", "w", "aucune", "b", "influence")
 
@@ -130,6 +130,17 @@ def test_groups_and_named_periods_have_axes_of_their_own() -> None:
     assert axes.xaxis.get_major_formatter()(2004.0) == "2004"
     named = effects_of(pd.DataFrame({"month": ["re75", "re78"], "estimate": [0.0, 1_200.0]})).plot()
     assert [label.get_text() for label in named.axes[0].get_xticklabels()] == ["re75", "re78"]
+
+
+def test_a_planted_truth_is_drawn_beside() -> None:
+    effects = effects_of(paths())
+    frame = DrawnPaths.of(effects.table, "points", 12).frame
+    figure = effect_paths(frame.assign(truth=frame["month"] / 500))
+    assert "Vérité plantée" in texts(figure)
+    [axes] = figure.axes
+    drawn = [np.asarray(line.get_ydata(), dtype=float) for line in axes.lines]
+    assert any(len(y) == 37 and np.allclose(y, np.arange(-12, 25) / 500) for y in drawn)
+    assert "Vérité" not in texts(effects.plot())
 
 
 def test_too_many_paths_or_none_are_refused() -> None:
