@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg.lapack import dpstrf
 
 from pacte_eval.effects.differences.staggered import StaggeredPanel
 
@@ -44,16 +46,11 @@ class UnitEffectsFit:
     intercepts: np.ndarray
     scores: np.ndarray
     inverse: np.ndarray
-    _scale: np.ndarray
-    _range: np.ndarray
+    _normal: _Normal
 
     def estimable(self, contrasts: np.ndarray) -> np.ndarray:
         """Whether the data determine each contrast: columns of an array of shape (p + q, k)."""
-        unseen = (contrasts[self._scale == 0] != 0).any(axis=0)
-        scaled = contrasts * self._scale[:, np.newaxis]
-        outside = scaled - self._range @ (self._range.T @ scaled)
-        size = np.linalg.norm(scaled, axis=0)
-        return np.asarray(~unseen & (np.linalg.norm(outside, axis=0) <= _INSIDE * size))
+        return self._normal.determines(contrasts)
 
 
 def fit_unit_effects(
@@ -108,8 +105,8 @@ def fit_unit_effects(
         normal[:p, p:] += m.T @ mixed
         right[:p] += m.T @ toward
     normal[p:, :p] = normal[:p, p:].T
-    inverse, scale, inside = _generalised_inverse(normal, size)
-    solved = inverse @ right
+    equations = _Normal.of(normal, size)
+    solved = equations.inverse @ right
     intercepts = np.full(len(used), np.nan)
     scores = np.zeros((len(used), t * k + q))
     for cohort, rows in enumerate(data.slices()):
@@ -126,7 +123,7 @@ def fit_unit_effects(
             scores[part, : t * k] = _times(weighted, data.features[part])
             if x is not None:
                 scores[part, t * k :] = np.einsum("it,itj->ij", weighted, x)
-    return UnitEffectsFit(solved, intercepts, scores, inverse, scale, inside)
+    return UnitEffectsFit(solved, intercepts, scores, equations.inverse, equations)
 
 
 def _times(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -136,17 +133,40 @@ def _times(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return (left[:, :, np.newaxis] * right[:, np.newaxis]).reshape(len(left), -1)
 
 
-def _generalised_inverse(
-    normal: np.ndarray, size: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A symmetric generalised inverse, 1 / √ of the diagonal (0 where it is null beside `size`,
-    the squares before the effects of units were removed), and the range of the matrix so scaled."""
-    diagonal = np.diag(normal)
-    scale = np.zeros(len(normal))
-    seen = diagonal > _NULL * size
-    scale[seen] = 1 / np.sqrt(diagonal[seen])
-    values, vectors = np.linalg.eigh(normal * scale[:, np.newaxis] * scale)
-    kept = values > _RANK * max(float(values[-1]), np.finfo(float).tiny)
-    inside = vectors[:, kept]
-    scaled = inside * scale[:, np.newaxis]
-    return (scaled / values[kept]) @ scaled.T, scale, inside
+@dataclass(frozen=True, eq=False)
+class _Normal:
+    """Normal equations by Cholesky's decomposition with pivots: those of regressors that depend on
+    others come last, and have no coefficient."""
+
+    scale: np.ndarray
+    order: np.ndarray
+    rank: int
+    inverse: np.ndarray
+    tied: np.ndarray
+
+    @classmethod
+    def of(cls, normal: np.ndarray, size: np.ndarray) -> _Normal:
+        """From the matrix, and the squares of regressors before effects of units were removed,
+        beside which nothing may be left of one."""
+        diagonal = np.diag(normal)
+        scale = np.zeros(len(normal))
+        seen = diagonal > _NULL * size
+        scale[seen] = 1 / np.sqrt(diagonal[seen])
+        scaled = normal * scale[:, np.newaxis] * scale
+        factor, pivots, rank, _ = dpstrf(scaled, lower=1, tol=_RANK)
+        order = pivots - 1
+        used = order[:rank]
+        lower = np.tril(factor[:rank, :rank])
+        inverse = np.zeros(normal.shape)
+        if rank:
+            own = cho_solve((lower, True), np.eye(rank))
+            inverse[np.ix_(used, used)] = own * scale[used][:, np.newaxis] * scale[used]
+        tied = solve_triangular(lower, factor[rank:, :rank].T, lower=True, trans="T")
+        return cls(scale, order, rank, inverse, tied)
+
+    def determines(self, contrasts: np.ndarray) -> np.ndarray:
+        unseen = (contrasts[self.scale == 0] != 0).any(axis=0)
+        scaled = contrasts * self.scale[:, np.newaxis]
+        used, others = self.order[: self.rank], self.order[self.rank :]
+        outside = np.linalg.norm(scaled[others] - self.tied.T @ scaled[used], axis=0)
+        return np.asarray(~unseen & (outside <= _INSIDE * np.linalg.norm(scaled, axis=0)))
