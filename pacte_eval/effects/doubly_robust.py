@@ -259,6 +259,12 @@ class DoublyRobust:
             )
         if not (is_number(self.clip) and 0 <= self.clip < 0.5):
             raise InputError(f"clip={self.clip} must be from 0 to under 0.5")
+        if self.support is not None and (
+            isinstance(self.support, type) or not hasattr(self.support, "keep")
+        ):
+            raise InputError(
+                "support= is no rule: give MinMax(), Crump(0.1) or Quantile(0.01), or None"
+            )
         if self.outcome is not None:
             check_learner(self.outcome, "outcome", "predict", "predict_proba")
 

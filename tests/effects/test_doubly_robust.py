@@ -490,6 +490,8 @@ def test_what_cannot_be_is_refused_in_a_sentence() -> None:
         ({"clip": 0.5}, "clip=0.5 must be"),
         ({"seed": -1}, "seed=-1 must be"),
         ({"level": 95}, "level=95 must lie"),
+        ({"support": Crump}, "support= is no rule"),
+        ({"support": Crump(0.499)}, "keeps no"),
         ({"cluster": np.zeros(100)}, "all units are in one cluster"),
     ]
     for options, words in refused:
