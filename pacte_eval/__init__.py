@@ -29,11 +29,34 @@ _DESIGNS = (
     "RadiusMatching",
     "Subclassification",
 )
+_DIFFERENCES = (
+    "DifferenceInDifferences",
+    "EventStudy",
+    "ExtendedTwoWay",
+    "GroupTimeATT",
+    "GroupTimeEffects",
+    "HonestDiD",
+    "Imputation",
+    "SunAbraham",
+    "TwoWayFixedEffects",
+    "goodman_bacon",
+    "pretest_power",
+)
+_ZONES = (
+    "DoseResponse",
+    "MatchedZones",
+    "SyntheticControl",
+    "SyntheticDifference",
+    "decompose_funders",
+)
 _HOMES = {
     **dict.fromkeys(_DESIGNS, "designs"),
+    **dict.fromkeys(_DIFFERENCES, "effects.differences"),
+    **dict.fromkeys(_ZONES, "effects.zones"),
     "Arms": "frames",
     "Cohort": "cohorts",
     "Comparison": "frames",
+    "DoublyRobust": "effects",
     "Effects": "effects",
     "CrossSections": "frames",
     "Outcomes": "frames",
@@ -41,7 +64,11 @@ _HOMES = {
     "ProtectedTable": "results",
     "ResultSet": "results",
     "Verdicts": "diagnostics",
+    "ConcurrentPolicy": "frames",
+    "ZonePanel": "frames",
     "estimate": "effects",
+    "estimate_spells": "effects",
+    "first_spell": "effects",
     "simulate": "synthetic",
 }
 

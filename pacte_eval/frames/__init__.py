@@ -14,11 +14,21 @@ weights=None, labels=None)``, ``Arms.compare(treated, control) -> Comparison``
 weights=None)``, ``Panel.as_cross_sections()``, ``Panel.subset(mask)``
 ``CrossSections.from_frame(frame, *, period, first_treated, outcome, covariates=(), cluster=None,
 weights=None)``
+``ZonePanel.from_frame(…)`` : zones by quarter, with what they did and ``ConcurrentPolicy``.
 """
 
 from pacte_eval.frames.arms import Arms
 from pacte_eval.frames.comparison import Comparison
 from pacte_eval.frames.outcomes import Outcomes
 from pacte_eval.frames.panel import CrossSections, Panel
+from pacte_eval.frames.zones import ConcurrentPolicy, ZonePanel
 
-__all__ = ["Arms", "Comparison", "CrossSections", "Outcomes", "Panel"]
+__all__ = [
+    "Arms",
+    "Comparison",
+    "ConcurrentPolicy",
+    "CrossSections",
+    "Outcomes",
+    "Panel",
+    "ZonePanel",
+]
