@@ -150,12 +150,12 @@ def estimate_spells(
     contributions = _KindContributions(
         _counts(kinds, kind, weights, comparison.treated, clusters), derivatives, clusters
     )
-    rows["se"] = np.sqrt(contributions.combined(derivatives))
+    rows["se"] = np.sqrt(contributions.variances_of(derivatives))
     curves = []
     for place, (side, arm, path) in enumerate(zip((True, False), arms, paths, strict=True)):
         alone = np.zeros(derivatives.shape)
         alone[place * kinds.number :][: kinds.number] = path.derivatives
-        error = np.sqrt(contributions.combined(alone))
+        error = np.sqrt(contributions.variances_of(alone))
         curves.append(
             rows[["outcome", "month"]].assign(
                 arm=names[side],
@@ -320,9 +320,9 @@ class _KindContributions(Contributions):
         return np.asarray(part.T @ self._squares @ part)
 
     def variances(self, columns: Sequence[int]) -> np.ndarray:
-        return self.combined(self._derivatives[:, list(columns)])
+        return self.variances_of(self._derivatives[:, list(columns)])
 
-    def combined(self, derivatives: np.ndarray) -> np.ndarray:
+    def variances_of(self, derivatives: np.ndarray) -> np.ndarray:
         """Variances of combinations of kinds, shape (2 × kinds, k): float array, shape (k,)."""
         return np.maximum(np.sum(derivatives * (self._squares @ derivatives), axis=0), 0.0)
 

@@ -304,7 +304,7 @@ def _effects(
         se=np.sqrt((contributions**2).sum(axis=0)),
         n_control=cohorts.controls,
     )
-    nature = "unité" if len(pd.unique(panel.cluster)) == len(panel) else "groupe"
+    nature = "unité" if len(pd.unique(panel.cluster)) == len(panel) else "grappe"
     covariates = pd.DataFrame(
         {
             "covariate": fit.names[size:],
@@ -323,14 +323,14 @@ def _effects(
         ["pas encore traitées", "déjà traitées"] if cohorts.count > 1 else []
     )
     equal = bool((panel.weights == panel.weights[0]).all())
-    number = len(fit.clusters)
+    number, by = len(fit.clusters), " par unité" if nature == "unité" else ""
     few = ", peu de grappes" if number < _FEW_CLUSTERS else ""
     wording = Wording(
         comparison="traités contre non traités",
         outcome=panel.outcome,
         estimator=estimator + (" et covariables" if panel.varying else ""),
         estimand=estimand,
-        se_kind=f"groupé par {nature} ({number} grappes{few}), corrigé des degrés de liberté",
+        se_kind=f"groupé{by} ({number} grappes{few}), corrigé des degrés de liberté",
         target_population="unités traitées pendant le panel",
         weights=weights + ("" if equal else ", par poids de sondage"),
         base_period=base_period,

@@ -223,8 +223,11 @@ def test_staggered_entry_is_said_to_weigh_effects_maybe_negatively() -> None:
 
 
 def test_few_clusters_and_sampling_weights_are_said() -> None:
-    row = TwoWayFixedEffects().fit(panel(long_frame(1), cluster="zone", weights="w")).table.iloc[0]
-    assert row["se_kind"].startswith("groupé par groupe (20 grappes, peu de grappes)")
+    effects = TwoWayFixedEffects().fit(panel(long_frame(1), cluster="zone", weights="w"))
+    row = effects.table.iloc[0]
+    assert row["se_kind"].startswith("groupé (20 grappes, peu de grappes)")
+    assert effects.contributions is not None
+    assert effects.contributions.clusters.name == "grappe"
     assert row["weights"].endswith(", par poids de sondage")
     assert row["base_period"] == "toutes les périodes non traitées, par effets fixes"
 
