@@ -194,6 +194,7 @@ def by_cell(task: Task, cell: Crossed, *, refit: bool = False) -> Effects:
     gaps = largest_gaps(design, cells.matrix(len(design.comparison)), scale)
     made = _contributions(task, cells)
     paths, width = made.solved(), len(task.outcomes)
+    population = _Population(design)
     tables = []
     for place, (name, rows, gap) in enumerate(zip(cells.names, cells.rows, gaps, strict=True)):
         table = _rows(task, paths[place * width : (place + 1) * width], made, place)
@@ -203,7 +204,7 @@ def by_cell(task: Task, cell: Crossed, *, refit: bool = False) -> Effects:
         tables.append(
             table.assign(
                 cell=name,
-                target_population=_population(design, rows),
+                target_population=population.words(rows),
                 balance=float(gap),
                 cell_design=COMMON if gap <= BALANCED else UNBALANCED,
             )
@@ -239,23 +240,28 @@ def _rows(
     )
 
 
-def _population(design: Design, members: np.ndarray) -> str:
-    """The targets of a cell in words, with the share of them that the design keeps."""
-    inside = np.zeros(len(design.comparison), dtype=bool)
-    inside[members] = True
-    target = inside & design.target_arm
-    if design.matches is None:
-        kept = target & (design.weights != 0)
-    else:
-        kept = np.zeros_like(target)
-        kept[design.matches.target] = target[design.matches.target]
-    weights = design.comparison.weights
-    if design.estimand == "ATO":
-        return "unités de la cellule, selon leur recouvrement"
-    whom = f"{TARGET[design.estimand]} de la cellule"
-    if (kept == target).all():
-        return f"ensemble des {whom}"
-    return supported_in_french(float(weights[kept].sum() / weights[target].sum()), whom)
+class _Population:
+    """The targets of a design, and those that it keeps, to be counted in cells."""
+
+    def __init__(self, design: Design) -> None:
+        self._estimand = design.estimand
+        self._weights = design.comparison.weights
+        self._target = design.target_arm
+        self._kept = self._target & (design.weights != 0)
+        if design.matches is not None:
+            self._kept = np.zeros_like(self._target)
+            self._kept[design.matches.target] = True
+
+    def words(self, members: np.ndarray) -> str:
+        """The targets of a cell in words, with the share of them that the design keeps."""
+        if self._estimand == "ATO":
+            return "unités de la cellule, selon leur recouvrement"
+        whom = f"{TARGET[self._estimand]} de la cellule"
+        target = members[self._target[members]]
+        kept = target[self._kept[target]]
+        if len(kept) == len(target):
+            return f"ensemble des {whom}"
+        return supported_in_french(self._weights[kept].sum() / self._weights[target].sum(), whom)
 
 
 def _contributions(task: Task, cells: Cells) -> OutcomeContributions:
@@ -323,7 +329,7 @@ def _refitted(
         made = own.contributions()
         tables[place] = _rows(own, made.solved(), made, 0).assign(
             cell=cells.names[place],
-            target_population=_population(design, np.arange(len(design.comparison))),
+            target_population=_Population(design).words(np.arange(len(design.comparison))),
             balance=float(gap),
             cell_design=REFITTED,
         )

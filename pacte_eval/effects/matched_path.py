@@ -184,7 +184,7 @@ class MatchedRows:
         order = np.argsort(key, kind="stable")
         key = key[order]
         own_key = self._key[sets.target[targets]]
-        units = np.union1d(key, own_key)
+        units = _distinct(np.sort(np.concatenate([key, own_key]), kind="stable"))
         first = np.searchsorted(key, np.concatenate([units, [len(self._key)]]))
         where = np.full(len(units), -1)
         where[np.searchsorted(units, own_key)] = targets
@@ -214,7 +214,9 @@ class MatchedRows:
             kept = np.flatnonzero((made.place >= 0) | (weighs & (made.noise_row >= 0)))
         else:
             kept = np.arange(len(made.unit))
-        clusters, cluster = np.unique(self.code[made.unit[kept]], return_inverse=True)
+        code = self.code[made.unit[kept]]
+        clusters = _distinct(code)
+        cluster = np.searchsorted(clusters, code)
         size = np.diff(made.first)
         first = made.first
         edge, entry = made.edge, made.entry
@@ -473,6 +475,11 @@ def _expanded(
     end = np.cumsum(size)
     place = np.arange(end[-1] if len(end) else 0) + np.repeat(begin - (end - size), size)
     return np.repeat(label, size), place
+
+
+def _distinct(ascending: np.ndarray) -> np.ndarray:
+    """Each value once."""
+    return ascending[np.flatnonzero(np.diff(ascending, prepend=-1))]
 
 
 def _blocks(size: int, call: Callable[[int, int], Made]) -> list[Made]:

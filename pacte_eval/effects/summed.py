@@ -261,6 +261,22 @@ class MatchedContributions(OutcomeContributions):
             made[:, where[~varies]] = np.nan
         return made
 
+    def combined(self, columns: Sequence[int], coefficients: np.ndarray) -> np.ndarray:
+        made = np.zeros((self.number, coefficients.shape[1]))
+        lacking = np.zeros(coefficients.shape[1], dtype=bool)
+        for clusters, where, part, varies in self._parts(columns):
+            own = coefficients[where]
+            lacking |= (own[~varies] != 0).any(axis=0)
+            own = np.where(varies[:, np.newaxis], own, 0.0)
+            used = np.flatnonzero((own != 0).any(axis=0))
+            if len(used) == len(own) and not (own[:, used] - np.diag(np.diag(own[:, used]))).any():
+                part *= np.diag(own[:, used])
+            else:
+                part = part @ own[:, used]
+            made[np.ix_(clusters, used)] += part
+        made[:, lacking] = np.nan
+        return made
+
     def gram(self, columns: Sequence[int]) -> np.ndarray:
         of = np.searchsorted(self._starts, columns, side="right") - 1
         if len(self._cells) == 1 or len(np.unique(of)) < 2:

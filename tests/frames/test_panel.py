@@ -85,7 +85,10 @@ def test_an_infinite_first_treatment_is_never() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"first": [0.0] * 12}, "first treatment is 0, which is before every period, for fewer than 11 rows"),
+        (
+            {"first": [0.0] * 12},
+            "first treatment is 0, which is before every period, for fewer than 11 rows",
+        ),
         ({"first": [24_001.0, np.nan] * 6}, "'first' varies within fewer than 11 units"),
         ({"month": [24_000, 24_000, 24_002] * 4}, "fewer than 11 rows of the panel repeat a 'who'"),
         ({"month": [24_000.5] * 12}, "12 values missing or not whole"),
@@ -101,13 +104,17 @@ def test_what_makes_no_panel_is_refused(change: dict[str, Any], message: str) ->
 
 
 def test_weights_and_missing_columns_are_refused_by_name() -> None:
-    with pytest.raises(InputError, match="fewer than 11 sampling weights missing, infinite, zero or negative"):
+    with pytest.raises(
+        InputError, match="fewer than 11 sampling weights missing, infinite, zero or negative"
+    ):
         panel(long().assign(w=-1.0), weights="w")
     with pytest.raises(InputError, match="outcome 'z' is not a column"):
         panel(long(), outcome="z")
     with pytest.raises(InputError, match="two periods or more"):
         panel(long().query("month == 24000"))
-    with pytest.raises(InputError, match="outcome 'y' has fewer than 11 missing values: drop these rows"):
+    with pytest.raises(
+        InputError, match="outcome 'y' has fewer than 11 missing values: drop these rows"
+    ):
         CrossSections.from_frame(
             long().assign(y=[np.nan, *range(11)]),
             period="month",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,6 @@ from scipy import sparse
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.contributions import (
     Contributions,
-    LinearContributions,
     StoredContributions,
 )
 from pacte_eval.effects.table import COLUMNS
@@ -40,14 +39,8 @@ _WEIGHTS = {
 }
 
 
+_ROWS = 65_536
 _MADE_LATER = ("se", "ci_low", "ci_high", "p")
-
-
-@runtime_checkable
-class Combining(Protocol):
-    """Contributions that know a shorter way to those of combinations."""
-
-    def combined(self, columns: Sequence[int], coefficients: np.ndarray) -> np.ndarray: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,17 +75,14 @@ class Averages:
             Groups, and contributions to their sizes: shape (clusters, groups).
         """
         number = len(self.rows)
-        made: np.ndarray
-        if isinstance(base, Combining):
-            used = np.unique(self.weights.indices)
-            made = base.combined(used.tolist(), self.weights.tocsr()[used].toarray())
-        else:
-            made = LinearContributions(base, self.weights)(range(number))
+        used = np.unique(self.weights.indices)
+        made = base.combined(used.tolist(), self.weights.tocsr()[used].toarray())
         if shares is not None:
             groups, sizes = shares
             moved = np.zeros((len(groups), number))
             moved[np.searchsorted(groups, self.groups)] = self.derivative
-            made += sizes @ moved
+            for start in range(0, len(made), _ROWS):
+                made[start : start + _ROWS] += sizes[start : start + _ROWS] @ moved
         made[:, self.rows["estimate"].isna().to_numpy()] = np.nan
         return StoredContributions(made, base.clusters)
 

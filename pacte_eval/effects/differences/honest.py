@@ -34,7 +34,7 @@ _METHODS = {
 }
 _DOUBLINGS = 26
 _STEPS = 8
-_HALVINGS = 20
+_HALVINGS = 16
 
 
 @dataclass(frozen=True)
