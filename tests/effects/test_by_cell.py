@@ -191,7 +191,7 @@ def test_exact_cells_are_estimated_as_if_alone(exact: list[str]) -> None:
     for zone in ("04", "05", "13"):
         own = inside(comparison, zone)
         alone = estimate(
-            replace(design.estimator, score=score[own]).fit(comparison.subset(own)),  # type: ignore[type-var,arg-type]
+            replace(design.estimator, score=score[own]).fit(comparison.subset(own)),  # type: ignore[type-var,union-attr]
             [replace(one, values=one.values[own], units=one.units[own]) for one in outcomes],
         ).table
         mine = parts[parts["cell"] == f"zone {zone}"]
@@ -279,7 +279,7 @@ def test_cells_of_nobody_and_of_one() -> None:
     zone.iloc[np.flatnonzero(~comparison.treated)[:5]] = "témoins"
     changed = replace(comparison, cells=comparison.cells.assign(zone=zone))
     for design in (ONE, NearestNeighbour(neighbours=2), KernelMatching(bandwidth=0.3)):
-        table = estimate(design.fit(changed), outcomes).by("zone").table  # type: ignore[attr-defined]
+        table = estimate(design.fit(changed), outcomes).by("zone").table
         nobody = table[table["cell"] == "zone témoins"]
         assert nobody["estimate"].isna().all()
         assert (nobody["n_treated"] == 0).all()

@@ -23,7 +23,9 @@ MONTE_CARLO = 4 * 0.5 / np.sqrt(DRAWS)
 
 
 def effects_of(
-    statistics: Sequence[float], contributions: np.ndarray | None = None, kind: str = "influence"
+    statistics: Sequence[float] | np.ndarray,
+    contributions: np.ndarray | None = None,
+    kind: str = "influence",
 ) -> Effects:
     """Estimates with given t statistics; independent by default, and of error 1."""
     size = len(statistics)
@@ -37,7 +39,7 @@ def effects_of(
     return Effects(tidy(rows, wording), None if kind == "none" else held)
 
 
-def t_of(p: Sequence[float]) -> np.ndarray:
+def t_of(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.asarray(stats.norm.isf(np.asarray(p) / 2))
 
 
@@ -144,7 +146,7 @@ def test_rows_without_p_are_in_no_family_and_are_counted() -> None:
     values[3, 3], values[4, 4] = 0.0, np.nan
     effects = effects_of(t_of([0.01, 0.02, 0.5, 0.9, 0.9]), values)
     for method in ("holm", "romano-wolf"):
-        table = effects.adjusted(method).table  # type: ignore[arg-type]
+        table = effects.adjusted(method).table
         assert table["p_adjusted"].isna().tolist() == [False] * 3 + [True] * 2
         assert (
             table["adjustment"]

@@ -115,7 +115,7 @@ def test_few_periods_are_bars_and_an_overall_effect_is_written() -> None:
     assert axes.get_xlabel() == "Périodes depuis l'entrée"
     assert plain(axes.get_title("left")).startswith("ensemble : +15,4 points [")
     bars = [c for c in axes.collections if len(c.get_paths()) == 4]
-    low = sorted(path.vertices[:, 1].min() for path in bars[-1].get_paths())
+    low = sorted(np.asarray(path.vertices)[:, 1].min() for path in bars[-1].get_paths())
     np.testing.assert_allclose(low, sorted(effects.table["ci_low"][:4]))
 
 

@@ -408,7 +408,7 @@ def test_without_reference_changes_start_from_the_last_period_before_entry() -> 
         level.table.assign(estimate=level.table["estimate"] + 5.0), level.contributions
     )
     for restriction in ("relative-magnitudes", "smoothness"):
-        one, other = (HonestDiD(restriction).fit(each) for each in (level, lifted))  # type: ignore[arg-type]
+        one, other = (HonestDiD(restriction).fit(each) for each in (level, lifted))
         np.testing.assert_allclose(one["ci_low"], other["ci_low"], atol=1e-9)
 
 
@@ -426,7 +426,8 @@ def test_weights_name_the_effect() -> None:
     )
     given = HonestDiD().fit(effects, {0: 0.25, 1: 0.75})
     assert given["estimand"].iloc[0] == "ATT, périodes relatives 0,25 × 0, 0,75 × 1"
-    for wrong in ({-2: 1.0}, [1.0], [0.0, 0.0, 0.0], "equals"):
+    wrongs: tuple[Any, ...] = ({-2: 1.0}, [1.0], [0.0, 0.0, 0.0], "equals")
+    for wrong in wrongs:
         with pytest.raises(InputError):
             HonestDiD().fit(effects, wrong)
 
@@ -455,7 +456,7 @@ def test_event_studies_and_group_times_are_judged() -> None:
 def test_least_and_singular_paths() -> None:
     one = EventPath.from_arrays([0.1, 0.4], np.diag([0.01, 0.02]), 1, 1)
     for restriction in ("relative-magnitudes", "smoothness"):
-        table = HonestDiD(restriction, [0.0, 1.0]).fit(one)  # type: ignore[arg-type]
+        table = HonestDiD(restriction, [0.0, 1.0]).fit(one)
         assert np.isfinite(table[["ci_low", "ci_high"]]).all(axis=None)
     line = HonestDiD("smoothness", [0.0]).fit(one)
     half = stats.norm.isf(0.025) * np.sqrt(0.01 + 0.02)
@@ -491,6 +492,12 @@ def test_what_cannot_be_judged_is_refused() -> None:
         HonestDiD().fit(effects_of([-2, -1, 0], estimate=[0.1, 0.2, 0.0]))
     with pytest.raises(InputError, match="different base periods"):
         HonestDiD().fit(effects_of([-2, -1, 0], base_period=["a", "a", "b"]))
-    for wrong in ({"restriction": "smooth"}, {"bounds": [-1.0]}, {"bounds": []}, {"level": 95}):
+    settings: tuple[dict[str, Any], ...] = (
+        {"restriction": "smooth"},
+        {"bounds": [-1.0]},
+        {"bounds": []},
+        {"level": 95},
+    )
+    for wrong in settings:
         with pytest.raises(InputError):
-            HonestDiD(**wrong)  # type: ignore[arg-type]
+            HonestDiD(**wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def test_one_period_has_closed_forms() -> None:
     covariance = [[deviation**2, shared], [shared, 0.09]]
     table = pretest_power(EventPath.from_arrays([0.1, 0.3], covariance, 1, 1), slope=-0.3)
     z = stats.norm.isf(0.025)
-    for row in table[table["month"] == -2].itertuples():
+    rows: Iterable[Any] = table[table["month"] == -2].itertuples()
+    for row in rows:
         shift = -row.slope / deviation
         power = stats.norm.sf(z - shift) + stats.norm.cdf(-z - shift)
         assert row.power == pytest.approx(power, abs=1e-12)
