@@ -15,14 +15,11 @@ was held with the data frame made. Both compile in a first call on 200 units, ou
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
+from one_process import measured, timed, write
 
 SIZES = (10_000, 100_000, 1_000_000)
 PERIODS = 36
@@ -76,29 +73,18 @@ def pyfixest(frame: pd.DataFrame) -> pd.DataFrame:
 TOOLS = {"pacte_eval": ours, "pyfixest": pyfixest}
 
 
-def peak() -> int:
-    """Most bytes resident since the mark was cleared."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    line = next(line for line in lines if line.startswith("VmHWM"))
-    return 1024 * int(line.split()[1])
-
-
 def measure(tool: str, units: int, gaps: bool) -> None:
     """One measure, in this process: printed as JSON."""
     TOOLS[tool](long_frame(200, gaps=gaps))
     frame = long_frame(units, gaps=gaps)
-    held = psutil.Process().memory_info().rss
-    Path("/proc/self/clear_refs").write_text("5")
-    wall, used = time.perf_counter(), time.process_time()
-    table = TOOLS[tool](frame)
+    table, cost = timed(lambda: TOOLS[tool](frame))
+    del cost["peak"]
     found = {
         "tool": tool,
         "units": units,
         "rows": len(frame),
         "gaps": gaps,
-        "seconds": time.perf_counter() - wall,
-        "cpu": time.process_time() - used,
-        "memory": (peak() - held) / 1e9,
+        **cost,
         "estimate_at_0": table.loc[0, "estimate"],
         "se_at_0": table.loc[0, "se"],
     }
@@ -106,27 +92,21 @@ def measure(tool: str, units: int, gaps: bool) -> None:
 
 
 def main(sizes: list[int]) -> None:
-    rows = []
-    for units in sizes:
-        for gaps in (False, True):
-            for tool in TOOLS:
-                if tool != "pacte_eval" and units > PEER_UNITS:
-                    continue
-                made = subprocess.run(
-                    [sys.executable, __file__, "--measure", tool, str(units), str(int(gaps))],
-                    check=True,
-                    capture_output=True,
-                    text=True,
-                )
-                rows.append(json.loads(made.stdout.splitlines()[-1]))
-                print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
+    table = measured(
+        __file__,
+        [
+            (tool, units, int(gaps))
+            for units in sizes
+            for gaps in (False, True)
+            for tool in TOOLS
+            if tool == "pacte_eval" or units <= PEER_UNITS
+        ],
+    )
     best = table[table["tool"] == "pacte_eval"].set_index(["units", "gaps"])
     key = pd.MultiIndex.from_frame(table[["units", "gaps"]])
     for name in ("cpu", "memory"):
         table[f"{name}_ratio"] = (table[name] / best[name].reindex(key).to_numpy()).round(1)
-    table.to_csv(Path(__file__).with_suffix(".csv"), index=False, float_format="%.10g")
-    print(table.to_string(index=False))
+    write(table, __file__)
 
 
 if __name__ == "__main__":

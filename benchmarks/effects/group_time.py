@@ -16,15 +16,12 @@ in gigabytes. The peer is not run above 100,000 units. The table is printed and 
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
+from one_process import measured, timed, write
 
 SIZES = (100_000, 1_000_000)
 PERIODS = 36
@@ -84,30 +81,17 @@ def diff_diff(frame: pd.DataFrame) -> pd.DataFrame:
 TOOLS = {"pacte_eval": ours, "diff-diff": diff_diff}
 
 
-def peak() -> int:
-    """Most bytes resident since the mark was cleared."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    line = next(line for line in lines if line.startswith("VmHWM"))
-    return 1024 * int(line.split()[1])
-
-
 def measure(tool: str, units: int, gaps: bool) -> None:
     """One measure, in this process: printed as JSON."""
     TOOLS[tool](long_frame(500, gaps=gaps))
     frame = long_frame(units, gaps=gaps)
-    held = psutil.Process().memory_info().rss
-    Path("/proc/self/clear_refs").write_text("5")
-    wall, used = time.perf_counter(), time.process_time()
-    table = TOOLS[tool](frame)
+    table, cost = timed(lambda: TOOLS[tool](frame))
     found = {
         "tool": tool,
         "units": units,
         "rows": len(frame),
         "gaps": gaps,
-        "seconds": time.perf_counter() - wall,
-        "cpu": time.process_time() - used,
-        "memory": (peak() - held) / 1e9,
-        "peak": peak() / 1e9,
+        **cost,
         "estimate_at_0": float(table.loc[0, "estimate"]),
         "se_at_0": float(table.loc[0, "se"]),
     }
@@ -115,27 +99,21 @@ def measure(tool: str, units: int, gaps: bool) -> None:
 
 
 def main(sizes: list[int]) -> None:
-    rows = []
-    for units in sizes:
-        for tool, gaps in (("pacte_eval", False), ("pacte_eval", True), ("diff-diff", False)):
-            if tool != "pacte_eval" and units > PEER_UNITS:
-                continue
-            made = subprocess.run(
-                [sys.executable, __file__, "--measure", tool, str(units), str(int(gaps))],
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-            rows.append(json.loads(made.stdout.splitlines()[-1]))
-            print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
+    table = measured(
+        __file__,
+        [
+            (tool, units, int(gaps))
+            for units in sizes
+            for tool, gaps in (("pacte_eval", False), ("pacte_eval", True), ("diff-diff", False))
+            if tool == "pacte_eval" or units <= PEER_UNITS
+        ],
+    )
     best = table[(table["tool"] == "pacte_eval") & ~table["gaps"]].set_index("units")
     for name in ("seconds", "cpu", "peak"):
         table[f"{name}_ratio"] = (
             table[name] / best[name].reindex(table["units"]).to_numpy()
         ).round(2)
-    table.to_csv(Path(__file__).with_suffix(".csv"), index=False, float_format="%.10g")
-    print(table.to_string(index=False))
+    write(table, __file__)
 
 
 if __name__ == "__main__":

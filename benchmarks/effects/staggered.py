@@ -18,17 +18,14 @@ for pyfixest, which has none, that of the period of treatment. The table is prin
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
-from fixed_effects import long_frame, peak
+from fixed_effects import long_frame
+from one_process import measured, timed, write
 
 SIZES = (2_000, 10_000, 100_000, 1_000_000)
 OURS = ("SunAbraham", "ExtendedTwoWay", "Imputation")
@@ -119,18 +116,14 @@ def measure(tool: str, units: int, kind: str) -> None:
     call = call_of(tool)
     call(frame_of(300, kind))
     frame = frame_of(units, kind)
-    held = psutil.Process().memory_info().rss
-    Path("/proc/self/clear_refs").write_text("5")
-    wall, used = time.perf_counter(), time.process_time()
-    estimate, error = call(frame)
+    (estimate, error), cost = timed(lambda: call(frame))
+    del cost["peak"]
     found = {
         "tool": tool,
         "units": units,
         "rows": len(frame),
         "kind": kind,
-        "seconds": time.perf_counter() - wall,
-        "cpu": time.process_time() - used,
-        "memory": (peak() - held) / 1e9,
+        **cost,
         "estimate": estimate,
         "se": error,
     }
@@ -147,18 +140,10 @@ def cases(units: int) -> list[tuple[str, str]]:
 
 def main(sizes: list[int]) -> None:
     """Measure every case at every size, print and write the table."""
-    rows = []
-    for units in sizes:
-        for tool, kind in cases(units):
-            made = subprocess.run(
-                [sys.executable, __file__, "--measure", tool, str(units), kind],
-                check=True,
-                capture_output=True,
-                text=True,
-            )
-            rows.append(json.loads(made.stdout.splitlines()[-1]))
-            print(rows[-1], flush=True)
-    table = pd.DataFrame(rows)
+    table = measured(
+        __file__, [(tool, units, kind) for units in sizes for tool, kind in cases(units)]
+    )
+    rows = table.to_dict("records")
     known = table.set_index(["tool", "units", "kind"])
     for name in ("cpu", "memory"):
         table[f"{name}_ratio"] = [
@@ -169,8 +154,7 @@ def main(sizes: list[int]) -> None:
             else np.nan
             for row in rows
         ]
-    table.to_csv(Path(__file__).with_suffix(".csv"), index=False, float_format="%.10g")
-    print(table.to_string(index=False))
+    write(table, __file__)
 
 
 if __name__ == "__main__":
