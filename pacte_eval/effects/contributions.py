@@ -233,14 +233,35 @@ def summed_by_cluster(
     summed : float array, shape (G, k)
     clusters : pandas.Index
     """
+    total, clusters = cluster_sums(cluster, correction=correction)
+    made = values.astype(np.float64)
+    return (made if total is None else np.asarray(total @ made)), clusters
+
+
+def cluster_sums(
+    cluster: np.ndarray, *, correction: bool = True
+) -> tuple[sparse.csr_array | None, pd.Index]:
+    """What sums values of units by cluster, as `summed_by_cluster` does.
+
+    Returns
+    -------
+    sums : sparse array, shape (G, n), or None
+        None where each unit is its own cluster.
+    clusters : pandas.Index
+
+    Raises
+    ------
+    InputError
+        If all units are in one cluster.
+    """
     codes, found = pd.factorize(cluster)
     if len(found) == len(codes):
-        return values.astype(np.float64), pd.Index(found)
+        return None, pd.Index(found)
     if len(found) == 1:
         raise InputError("all units are in one cluster: no standard error can be computed")
     factor = np.sqrt(len(found) / (len(found) - 1)) if correction else 1.0
-    total = sparse.csr_array(
+    sums = sparse.csr_array(
         (np.full(len(codes), factor), (codes, np.arange(len(codes)))),
         shape=(len(found), len(codes)),
     )
-    return np.asarray(total @ values.astype(np.float64)), pd.Index(found)
+    return sums, pd.Index(found)

@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.contributions import Contributions
+from pacte_eval.effects.contributions import Contributions, cluster_sums
 from pacte_eval.effects.differences.cohort_panel import CohortPanel
 from pacte_eval.effects.differences.panel_scores import PanelModel, Rows
 
@@ -86,7 +84,8 @@ class CellContributions(Contributions):
         self._missing[known] = False
         for batch in batches:
             self._missing[batch.cells] = False
-        self._sum, self._clusters = _clusters(panel)
+        self._sum, clusters = cluster_sums(panel.cluster)
+        self._clusters = clusters.rename("unité" if self._sum is None else "grappe")
 
     @property
     def number(self) -> int:
@@ -212,18 +211,3 @@ def rows_of(panel: CohortPanel, rows: slice | np.ndarray, at: np.ndarray, base: 
     """Rows of a panel with the covariates of the base period of the first effect."""
     columns = panel.columns(int(base[0])).values
     return Rows(columns[rows], panel.weights[rows], panel.values[rows], at, base)
-
-
-def _clusters(panel: CohortPanel) -> tuple[sparse.csr_array | None, pd.Index]:
-    """What sums units by cluster, None where each is its own, and who the clusters are."""
-    codes, found = pd.factorize(panel.cluster)
-    if len(found) == len(codes):
-        return None, pd.Index(panel.cluster, name="unité")
-    if len(found) == 1:
-        raise InputError("all units are in one cluster: no standard error can be computed")
-    factor = np.sqrt(len(found) / (len(found) - 1))
-    total = sparse.csr_array(
-        (np.full(len(codes), factor), (codes, np.arange(len(codes)))),
-        shape=(len(found), len(codes)),
-    )
-    return total, pd.Index(found, name="grappe")

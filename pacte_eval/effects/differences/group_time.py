@@ -17,7 +17,7 @@ from scipy import sparse
 from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError
 from pacte_eval.designs.scores.terms import model_terms
 from pacte_eval.designs.settings import check_choice, is_whole
-from pacte_eval.effects.contributions import Contributions
+from pacte_eval.effects.contributions import Contributions, cluster_sums
 from pacte_eval.effects.differences.cohort_panel import CohortPanel
 from pacte_eval.effects.differences.group_time_cells import Base, Cell, Control, Groups, Results
 from pacte_eval.effects.differences.group_time_cross_sections import (
@@ -143,17 +143,10 @@ class GroupTimeATT:
             planned,
             self.method,
         )
-        codes, found = pd.factorize(cluster)
-        clusters = pd.Index(found, name="unité" if len(found) == len(codes) else "grappe")
-        if len(found) == 1:
-            raise InputError("all rows are in one cluster: no standard error can be computed")
-        if len(found) < len(codes):
-            factor = np.sqrt(len(found) / (len(found) - 1))
-            total = sparse.csr_array(
-                (np.full(len(codes), factor), (codes, np.arange(len(codes)))),
-                shape=(len(found), len(codes)),
-            )
-            rows = sparse.csc_array(total @ rows)
+        sums, clusters = cluster_sums(cluster)
+        if sums is not None:
+            rows = sparse.csc_array(sums @ rows)
+        clusters = clusters.rename("unité" if sums is None else "grappe")
         return self._effects(
             data,
             who,
