@@ -19,18 +19,16 @@ clusters or more (``tested``), nothing where it is not (``reported``). The error
 
 from __future__ import annotations
 
-import argparse
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import draws
 import numpy as np
 import pandas as pd
+from cases import run_cases
 
 from pacte_eval import Logit, NearestNeighbour, estimate
 from pacte_eval.designs import (
@@ -224,31 +222,10 @@ def run(case: Case, replications: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main() -> None:
-    """Run every case, print and write the table."""
-    asked = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    asked.add_argument("replications", type=int, nargs="?", default=2_000)
-    asked.add_argument("--only", default="", help="only cases whose name holds this text")
-    options = asked.parse_args()
-    cases = [case for case in CASES if options.only in case.name]
-    with ProcessPoolExecutor(2) as pool:
-        tables = []
-        for table in pool.map(run, cases, [options.replications] * len(cases)):
-            tables.append(table)
-            text = table.to_string(
-                index=False, header=len(tables) == 1, float_format="{:.4f}".format
-            )
-            print(text, flush=True)
-    whole = pd.concat(tables, ignore_index=True)
-    path = Path(__file__).with_suffix(".csv")
-    if options.only:
-        known = pd.read_csv(path)
-        whole = pd.concat([known[~known["case"].isin(whole["case"])], whole])
-        order = {case.name: place for place, case in enumerate(CASES)}
-        whole = whole[whole["case"].isin(order)]
-        whole = whole.sort_values("case", key=lambda names: names.map(order), kind="stable")
-    whole.to_csv(path, index=False, float_format="%.4f")
+def run_named(name: str, replications: int) -> pd.DataFrame:
+    """The rows of the case of a name, which is what another process can be sent."""
+    return run(next(case for case in CASES if case.name == name), replications)
 
 
 if __name__ == "__main__":
-    main()
+    run_cases(__file__, __doc__, [case.name for case in CASES], run_named)

@@ -20,18 +20,16 @@ The error of a coverage of 95 % over 2,000 replications is half a point.
 
 from __future__ import annotations
 
-import argparse
 import warnings
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import worlds
+from cases import run_cases
 
 from pacte_eval import NearestNeighbour, estimate
 from pacte_eval.designs import EntropyBalancing
@@ -282,37 +280,10 @@ def _band(answer: Answer) -> float:
     return float((gap <= critical * table["se"].to_numpy()[rows]).all())
 
 
-def main() -> None:
-    """Run every case, print and write the table."""
-    asked = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    asked.add_argument("replications", type=int, nargs="?", default=2_000)
-    asked.add_argument("--only", default="", help="only cases whose name holds this text")
-    options = asked.parse_args()
-    cases = [case for case in CASES if options.only in case.name]
-    tables: list[pd.DataFrame] = []
-    with ProcessPoolExecutor(2) as pool:
-        names = [case.name for case in cases]
-        for table in pool.map(run_named, names, [options.replications] * len(names)):
-            tables.append(table)
-            text = table.to_string(
-                index=False, header=len(tables) == 1, float_format="{:.4f}".format
-            )
-            print(text, flush=True)
-    whole = pd.concat(tables, ignore_index=True)
-    path = Path(__file__).with_suffix(".csv")
-    if options.only:
-        known = pd.read_csv(path)
-        whole = pd.concat([known[~known["case"].isin(whole["case"])], whole])
-        order = {case.name: place for place, case in enumerate(CASES)}
-        whole = whole[whole["case"].isin(order)]
-        whole = whole.sort_values("case", key=lambda names: names.map(order), kind="stable")
-    whole.to_csv(path, index=False, float_format="%.4f")
-
-
 def run_named(name: str, replications: int) -> pd.DataFrame:
-    """The row of the case of a name, which is what another process can be sent."""
+    """The rows of the case of a name, which is what another process can be sent."""
     return run(next(case for case in CASES if case.name == name), replications)
 
 
 if __name__ == "__main__":
-    main()
+    run_cases(__file__, __doc__, [case.name for case in CASES], run_named)
