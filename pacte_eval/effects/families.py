@@ -16,7 +16,7 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.months import Period
-from pacte_eval.effects.table import IDENTITY
+from pacte_eval.effects.table import IDENTITY, signed
 
 Selection = Period | Mapping[str, object]
 Dimension = Literal["month", "cell", "comparison", "outcome", "group", "period"]
@@ -70,7 +70,7 @@ def contrast(table: pd.DataFrame, a: Selection, b: Selection) -> Combination:
             rows[name] = rows[name].astype(object).where(~differs, None)
         elif name in _WORD:
             words = [
-                f", {_WORD[name]} {_signed(x)} moins {_signed(y)}"
+                f", {_WORD[name]} {signed(x)} moins {signed(y)}"
                 for x, y in zip(rows[name], less[name], strict=True)
             ]
             rows["estimand"] = np.where(differs, rows["estimand"] + words, rows["estimand"])
@@ -162,17 +162,13 @@ def cumulate(table: pd.DataFrame, first: int, last: int | None) -> Combination:
         shape=(len(table), len(kept)),
     )
     rows = table.iloc[kept].reset_index(drop=True)
-    rows["estimand"] += f", cumul depuis le mois {_signed(first)}"
+    rows["estimand"] += f", cumul depuis le mois {signed(first)}"
     for name in ("n_treated", "n_control"):
         rows[name] = rows.groupby(code)[name].cummin()
     return Combination(rows, matrix.tocsc())
 
 
 _WORD = {"month": "mois", "group": "groupe", "period": "période"}
-
-
-def _signed(value: object) -> str:
-    return str(value).replace("-", "−")
 
 
 def _identity(table: pd.DataFrame) -> list[str]:

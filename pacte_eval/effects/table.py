@@ -128,3 +128,8 @@ def _months(months: pd.Series) -> pd.Series:
     if months.isna().any() and pd.to_numeric(months, errors="coerce").notna().any():
         return months.astype("Int64")
     return months.infer_objects()
+
+
+def signed(period: object) -> str:
+    """A relative period as French writes it, with a minus sign."""
+    return str(period).replace("-", "−")

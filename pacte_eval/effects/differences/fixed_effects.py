@@ -26,7 +26,7 @@ from pacte_eval.effects.differences.two_way_regression import (
     two_way_regression,
 )
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.table import Wording, check_level, intervals, tidy
+from pacte_eval.effects.table import Wording, check_level, intervals, signed, tidy
 from pacte_eval.frames import Panel
 
 
@@ -201,8 +201,8 @@ class EventStudy:
             {"month": times, "n_treated": [cohorts.treated(relative == time) for time in times]}
         )
         ends = self.window and (
-            f", extrémités regroupées ({_signed(self.window[0])} et avant, "
-            f"{_signed(self.window[1])} et après)"
+            f", extrémités regroupées ({signed(self.window[0])} et avant, "
+            f"{signed(self.window[1])} et après)"
         )
         return _effects(
             panel,
@@ -347,12 +347,8 @@ def _effects(
     )
 
 
-def _signed(number: int) -> str:
-    return str(number).replace("-", "−")
-
-
 def _named(references: Sequence[int]) -> str:
-    listed = [_signed(one) for one in references]
+    listed = [signed(one) for one in references]
     if len(listed) == 1:
         return f"période relative {listed[0]}"
     return "périodes relatives " + ", ".join(listed[:-1]) + f" et {listed[-1]}"

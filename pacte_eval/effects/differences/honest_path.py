@@ -12,7 +12,7 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.table import PATH
+from pacte_eval.effects.table import PATH, signed
 
 Combining = Literal["equal"] | Mapping[int, float] | Sequence[float] | np.ndarray | None
 
@@ -222,7 +222,7 @@ class EventPath:
         words that differ, the least of the counts."""
         if self.rows is None:
             words: dict[str, str | int] = dict.fromkeys(_LABELS, "")
-            named = ", ".join(_signed(one) for one in self.known)
+            named = ", ".join(signed(one) for one in self.known)
             base = f"période relative {named}" if named else ""
             return words | {"cell": "ensemble", "base_period": base, "n_treated": 0, "n_control": 0}
         part = self.rows if chosen is None else self.rows[chosen]
@@ -243,7 +243,7 @@ class EventPath:
         if isinstance(weights, str):
             if weights != "equal":
                 raise InputError(f"weights='{weights}' is unknown: did you mean 'equal'?")
-            span = f"{_signed(after[0])} à {_signed(after[-1])}"
+            span = f"{signed(after[0])} à {signed(after[-1])}"
             if len(after) > 1:
                 values = np.full(len(after), 1 / len(after))
                 return Combination(values, None, f"moyenne des périodes relatives {span}")
@@ -263,9 +263,9 @@ class EventPath:
             raise InputError("weights must be finite, and not all zero")
         if np.count_nonzero(values) == 1 and values.sum() == 1:
             period = after[int(np.argmax(values))]
-            return Combination(values, period, f"période relative {_signed(period)}")
+            return Combination(values, period, f"période relative {signed(period)}")
         given = [
-            f"{value:g} × {_signed(period)}".replace(".", ",").replace("-", "−")
+            f"{value:g} × {signed(period)}".replace(".", ",").replace("-", "−")
             for period, value in zip(after, values, strict=True)
             if value
         ]
@@ -302,9 +302,5 @@ def _check_consecutive(kept: np.ndarray, matched: np.ndarray, first_post: int) -
 def _listed(periods: np.ndarray) -> str:
     """``−24 à −13`` where consecutive, else each."""
     if len(periods) > 2 and (np.diff(periods) == 1).all():
-        return f"{_signed(periods[0])} à {_signed(periods[-1])}"
-    return ", ".join(_signed(one) for one in periods)
-
-
-def _signed(value: object) -> str:
-    return str(value).replace("-", "−")
+        return f"{signed(periods[0])} à {signed(periods[-1])}"
+    return ", ".join(signed(one) for one in periods)

@@ -19,7 +19,7 @@ from pacte_eval.effects.differences.cell_table import (
 )
 from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
 from pacte_eval.effects.differences.staggered import StaggeredPanel
-from pacte_eval.effects.table import Wording, check_level
+from pacte_eval.effects.table import Wording, check_level, signed
 from pacte_eval.frames import Panel
 
 Control = Literal["never-treated", "last-treated"]
@@ -116,7 +116,7 @@ class SunAbraham:
         without = ~np.append(inside, True)
         data = data.without(
             np.repeat(without, np.diff(data.bounds)),
-            f"de groupes sans période relative {_signed(self.reference)}",
+            f"de groupes sans période relative {signed(self.reference)}",
         )
         free = np.repeat(~np.append(without[:-1], True)[:, np.newaxis], len(data.periods), axis=1)
         free[np.flatnonzero(inside), place[inside]] = False
@@ -131,7 +131,7 @@ class SunAbraham:
             se_kind=clustered(data, "effets fixes d'unité et de période"),
             target_population=treated_population(data),
             weights="poids de sondage des unités du groupe",
-            base_period=f"période relative {_signed(self.reference)}",
+            base_period=f"période relative {signed(self.reference)}",
             control_group=words,
             contribution_kind="influence",
         )
@@ -172,7 +172,3 @@ class SunAbraham:
         if never.any():
             words += f", sans les jamais traités ({shown(int(never.sum()))})"
         return short, words
-
-
-def _signed(number: int) -> str:
-    return str(number).replace("-", "−")

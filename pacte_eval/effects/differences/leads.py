@@ -14,7 +14,7 @@ from pacte_eval.effects.differences.cohort_contributions import CohortContributi
 from pacte_eval.effects.differences.staggered import StaggeredPanel
 from pacte_eval.effects.differences.unit_effects import fit_unit_effects
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.table import Wording, tidy
+from pacte_eval.effects.table import Wording, signed, tidy
 
 _DEFAULT = 3
 
@@ -102,10 +102,6 @@ def lead_effects(
         estimand="écart avant traitement",
         se_kind=clustered(data, "effets fixes d'unité et de période"),
         weights="poids de sondage",
-        base_period=f"périodes relatives avant {_signed(int(asked[0]))}",
+        base_period=f"périodes relatives avant {signed(int(asked[0]))}",
     )
     return Effects(tidy(rows, words, level=level), contributions, level)
-
-
-def _signed(number: int) -> str:
-    return str(number).replace("-", "−")
