@@ -94,7 +94,8 @@ class HonestDiD:
         weights : ``"equal"``, mapping of period to weight, or array of shape (n_post,), optional
             Which effect after entry: their mean, or a combination. By default the first.
         first_post : int
-            First period that treatment may have changed: before 0 where it was anticipated.
+            First period that treatment may have changed: −1 for effects fitted with
+            ``anticipation=1``, that would else be taken as untouched.
 
         Returns
         -------

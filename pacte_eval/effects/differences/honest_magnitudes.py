@@ -13,7 +13,8 @@ two kinds only: both sides of one t, −2 M̄ v / (σ_t^+ + σ_t^−), and one s
 (±(g − θ) − M̄ v Σ|L_t|) / Σ|L_t| σ_t^±. They depend on the two Gaussian variables v and g alone, so
 that the statistic, the limits that condition it and the least-favourable critical value (one
 integral) need no solver and no draw.
-Only moments of periods after entry are used, as the authors do.
+Only moments of periods after entry are used, as the authors do where there are two or more of them
+(for one, their program adds those before entry, which no value of θ moves).
 """
 
 from __future__ import annotations

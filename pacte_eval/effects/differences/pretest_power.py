@@ -51,7 +51,8 @@ def pretest_power(
     anchor : float, optional
         Period at which the line is zero: the reference by default (the last of several).
     first_post : int
-        First period that treatment may have changed.
+        First period that treatment may have changed: −1 for effects fitted with
+        ``anticipation=1``.
 
     Returns
     -------
