@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 
 import moderndid
 import numpy as np
@@ -36,9 +37,14 @@ def panel_with(frame: pd.DataFrame, *covariates: str) -> Panel:
     return panel_of(frame, covariates, cluster="cluster")
 
 
+MPDTA = "edad461a1becaa52"
+
+
 def mpdta(*covariates: str) -> Panel:
     """The panel of minimum wages."""
-    frame = moderndid.load_mpdta().to_pandas()
+    frame = moderndid.load_mpdta().to_pandas().sort_values(["countyreal", "year"])
+    assert len(frame) == 2_500
+    assert sha256(frame.round(6).to_csv(index=False).encode()).hexdigest().startswith(MPDTA)
     frame["first"] = frame["first.treat"].replace(0, np.nan)
     return Panel.from_frame(
         frame,

@@ -3,7 +3,6 @@ weights, two-by-two panels by hand, a simulation, and panels at the edge."""
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,8 +23,9 @@ from hypothesis import strategies as st
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.differences.group_time import GroupTimeATT
 from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
-from pacte_eval.frames import CrossSections, Panel
+from pacte_eval.frames import CrossSections
 
+from .dense_regressions import mpdta
 from .staggered_panels import panel_of, staggered
 
 REFERENCE: Any = pd.read_csv(
@@ -39,30 +39,14 @@ RANDOM = settings(
 
 
 @cache
-def mpdta(covariates: str) -> GroupTimeEffects:
-    frame = moderndid.load_mpdta().to_pandas().sort_values(["countyreal", "year"])
-    digest = hashlib.sha256(frame.round(6).to_csv(index=False).encode()).hexdigest()
-    assert len(frame) == 2_500
-    assert digest.startswith(MPDTA)
-    frame["first"] = frame["first.treat"].replace(0, np.nan)
-    panel = Panel.from_frame(
-        frame,
-        unit="countyreal",
-        period="year",
-        first_treated="first",
-        outcome="lemp",
-        covariates=COVARIATES[covariates],
-    )
-    return GroupTimeATT().fit(panel)
-
-
-MPDTA = "edad461a1becaa52"
+def of_mpdta(covariates: str) -> GroupTimeEffects:
+    return GroupTimeATT().fit(mpdta(*COVARIATES[covariates]))
 
 
 def of_reference(name: str) -> dict[str, Any]:
     """What we find for a row of the file."""
     what, covariates = name.rsplit(", ", 1)
-    effects = mpdta(covariates)
+    effects = of_mpdta(covariates)
     if what.startswith("pre-test"):
         test = effects.pretest()
         assert test.freedom == 5
@@ -93,7 +77,7 @@ def test_what_r_prints(name: str) -> None:
 
 
 def test_outputs_name_weights_base_and_controls() -> None:
-    effects = mpdta("lpop")
+    effects = of_mpdta("lpop")
     before = effects.table["month"] < 0
     assert set(effects.table.loc[before, "base_period"]) == {"précédente"}
     assert set(effects.table.loc[~before, "base_period"]) == {"dernière avant le traitement"}
