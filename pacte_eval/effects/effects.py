@@ -408,7 +408,8 @@ class Effects:
         )
         for name in ("estimate", "treated_mean", "control_mean"):
             rows[name] = _times(matrix, old[name].to_numpy(dtype=float))
-        rows["se"] = np.where(rows["estimate"].notna(), error, np.nan)
+        unclear = np.isnan(_times(matrix, old["se"].to_numpy(dtype=float)))
+        rows["se"] = np.where(unclear, np.nan, error)
         return Effects(tidy(rows, level=self.level), made, self.level)
 
     def _linear(self) -> Contributions:

@@ -73,6 +73,17 @@ def test_combinations_are_the_effects_of_combined_outcomes(people: int | None) -
     same(twice.table.iloc[0], path[:, 4])
 
 
+def test_what_holds_an_effect_without_error_has_none() -> None:
+    whole = estimate(*two_outcomes())
+    table = whole.table.assign(se=whole.table["se"].mask(whole.table["month"] == 2))
+    effects = Effects(table, whole.contributions)
+    assert effects.cumulate().table["se"].isna().tolist() == [False, True, True] * 2
+    assert effects.pool("equal").table["se"].isna().all()
+    apart = effects.contrast({"outcome": "emploi"}, {"outcome": "salaire"}).table
+    assert apart["se"].isna().tolist() == [False, False, False, True, False]
+    assert apart["estimate"].notna().all()
+
+
 def test_a_missing_month_enters_no_mean_and_is_counted() -> None:
     design, outcomes = two_outcomes()
     values = outcomes[0].values.copy()

@@ -58,6 +58,7 @@ class Averages:
     """
 
     rows: pd.DataFrame
+    no_error: np.ndarray
     weights: sparse.csc_array
     derivative: np.ndarray
     groups: np.ndarray
@@ -83,7 +84,7 @@ class Averages:
             moved[np.searchsorted(groups, self.groups)] = self.derivative
             for start in range(0, len(made), _ROWS):
                 made[start : start + _ROWS] += sizes[start : start + _ROWS] @ moved
-        made[:, self.rows["estimate"].isna().to_numpy()] = np.nan
+        made[:, self.no_error] = np.nan
         return StoredContributions(made, base.clusters)
 
 
@@ -93,6 +94,7 @@ class _Building:
     def __init__(self, table: pd.DataFrame, sizes: np.ndarray) -> None:
         self._table, self._sizes = table, sizes
         self._estimate = table["estimate"].to_numpy(dtype=float)
+        self._clear = np.isfinite(table["se"].to_numpy(dtype=float))
         self.usable = np.isfinite(self._estimate)
         self.groups, self._code = np.unique(table["group"].to_numpy(), return_inverse=True)
         self._counts = {name: table[name].to_numpy() for name in ("n_treated", "n_control")}
@@ -145,6 +147,7 @@ class _Building:
     ) -> None:
         used = asked & self.usable
         number, missing = int(used.sum()), int((asked & ~self.usable).sum())
+        unclear = int((used & ~self._clear).sum())
         least = np.zeros(len(self.groups), dtype=np.int64)
         if number:
             least[:] = np.iinfo(np.int64).max
@@ -158,6 +161,10 @@ class _Building:
                 "estimate": value,
                 "n_treated": int(least.sum()),
                 "n_control": int(self._counts["n_control"][used].min()) if number else 0,
+                "no_error": unclear == number,
+                "se_kind": f", sans l'aléa de {_counted(unclear, 'estimation')} sans erreur type"
+                if 0 < unclear < number
+                else "",
                 "weights": f", {_counted(number, 'estimation')}"
                 + (f" ({_counted(missing, 'manquante')})" if missing else ""),
                 "base_period": "\u202f; ".join(
@@ -186,8 +193,11 @@ class _Building:
             rows[name] = matrix.T @ np.where(self.usable, values, 0.0)
             rows.loc[rows["estimate"].isna(), name] = np.nan
         first = self._table.iloc[0]
+        rows["se_kind"] = first["se_kind"] + rows["se_kind"]
         shared = {name: first[name] for name in COLUMNS if name not in {*rows, *_MADE_LATER}}
-        return Averages(rows.assign(**shared), matrix, np.array(self._derivative).T, self.groups)
+        no_error = rows.pop("no_error").to_numpy(dtype=bool)
+        derivative = np.array(self._derivative).T
+        return Averages(rows.assign(**shared), no_error, matrix, derivative, self.groups)
 
 
 def averages(

@@ -9,8 +9,9 @@ of Econometrics* 225). The tables say so; `TwoWayEffects.decomposition` shows th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ import pandas as pd
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.settings import is_whole
 from pacte_eval.effects.contributions import StoredContributions
+from pacte_eval.effects.differences.arms import why_no_error
 from pacte_eval.effects.differences.bacon import Decomposition, goodman_bacon
 from pacte_eval.effects.differences.timing import cohort_codes
 from pacte_eval.effects.differences.two_way_regression import (
@@ -73,7 +75,8 @@ class TwoWayFixedEffects:
     -----
     Covariates of the panel that vary within units are regressors; the others go with the effects
     of units. Errors are clustered by the panel's clusters: see `two_way_regression` for the
-    correction. The error is missing where one unit alone is treated.
+    correction. The error is missing where the treated, or the others, are one unit
+    or one cluster.
     """
 
     level: float = 0.95
@@ -101,7 +104,7 @@ class TwoWayFixedEffects:
         fit = two_way_regression(
             panel, cohorts.codes, since[:, :, np.newaxis].astype(float), ["traité"]
         )
-        rows = pd.DataFrame({"month": [pd.NA], "n_treated": [cohorts.treated(since)]})
+        rows = cohorts.rows({pd.NA: since}, panel.cluster)
         single = len(cohorts.starts) == 2 and cohorts.never and panel.is_balanced
         return _effects(
             panel,
@@ -197,9 +200,7 @@ class EventStudy:
         fit = two_way_regression(
             panel, cohorts.codes, indicators, [f"période relative {time}" for time in times]
         )
-        rows = pd.DataFrame(
-            {"month": times, "n_treated": [cohorts.treated(relative == time) for time in times]}
-        )
+        rows = cohorts.rows({time: relative == time for time in times}, panel.cluster)
         ends = self.window and (
             f", extrémités regroupées ({signed(self.window[0])} et avant, "
             f"{signed(self.window[1])} et après)"
@@ -270,13 +271,22 @@ class _Cohorts:
         """Units observed, by cohort and period: shape (cohorts, t)."""
         return np.stack([self.seen[self.codes == c].sum(axis=0) for c in range(len(self.starts))])
 
-    def treated(self, cells: np.ndarray) -> int:
-        """Units observed in some of the cells (cohorts, t)."""
-        return sum(
-            int(self.seen[np.ix_(self.codes == place, row)].any(axis=1).sum())
-            for place, row in enumerate(cells)
-            if row.any()
-        )
+    def treated(self, cells: np.ndarray) -> np.ndarray:
+        """Units observed in some of the cells (cohorts, t): bool array, shape (n,)."""
+        made = np.zeros(len(self.codes), dtype=bool)
+        for place in np.flatnonzero(cells.any(axis=1)):
+            units = np.flatnonzero(self.codes == place)
+            made[units] = self.seen[np.ix_(units, cells[place])].any(axis=1)
+        return made
+
+    def rows(self, cells: Mapping[Any, np.ndarray], cluster: np.ndarray) -> pd.DataFrame:
+        """A row per month: how many units are treated, and why there is no error."""
+        made = []
+        for month, these in cells.items():
+            treated = self.treated(these)
+            note = why_no_error(cluster[treated], [cluster[~treated]])
+            made.append({"month": month, "n_treated": int(treated.sum()), "note": note})
+        return pd.DataFrame(made)
 
     @property
     def controls(self) -> int:
@@ -298,7 +308,7 @@ def _effects(
 ) -> TwoWayEffects:
     size = len(rows)
     contributions = fit.contributions[:, :size].copy()
-    contributions[:, rows["n_treated"].to_numpy() < 2] = np.nan
+    contributions[:, rows["note"].ne("").to_numpy()] = np.nan
     rows = rows.assign(
         estimate=fit.coefficients[:size],
         se=np.sqrt((contributions**2).sum(axis=0)),

@@ -140,6 +140,7 @@ class GroupTimeATT:
             np.searchsorted(who.groups, first),
             terms.times(np.eye(len(terms.names))),
             weights,
+            cluster,
             planned,
             self.method,
         )

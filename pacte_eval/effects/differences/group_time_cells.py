@@ -170,15 +170,17 @@ class Results:
             }
         )
 
-    def count(self, place: int, treated: int, control: int, lost: int, rank: int) -> None:
-        """Record who enters an effect that has a regression on `rank` columns."""
+    def count(
+        self, place: int, treated: int, control: int, lost: int, rank: int, no_error: str
+    ) -> None:
+        """Record who enters an effect that has a regression on `rank` columns, and why its arms
+        have no standard error where `no_error` is not empty."""
         self.n_treated[place], self.n_control[place] = treated, control
         self.n_lost[place] = lost
         if treated == 0:
             self.note[place] = "aucun traité observé aux deux périodes"
         elif control == 0:
             self.note[place] = "aucun témoin"
-        elif treated == 1 or control <= rank:
+        elif no_error or control <= rank:
             self.no_error[place] = True
-            few = "un seul traité" if treated == 1 else "trop peu de témoins"
-            self.note[place] = f"{few}\u202f: pas d'erreur type"
+            self.note[place] = no_error or "trop peu de témoins\u202f: pas d'erreur type"

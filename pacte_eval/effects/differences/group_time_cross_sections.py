@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from pacte_eval.effects.contributions import Contributions
+from pacte_eval.effects.differences.arms import why_no_error_of_rows
 from pacte_eval.effects.differences.cross_section_scores import att_of_levels
 from pacte_eval.effects.differences.group_time_cells import Cell, Results
 from pacte_eval.effects.differences.panel_scores import Method, NotIdentifiedError
@@ -67,6 +68,7 @@ def fit_cross_sections(
     cohort: np.ndarray,
     columns: np.ndarray,
     weights: np.ndarray,
+    cluster: np.ndarray,
     cells: Sequence[Cell],
     method: Method,
 ) -> tuple[Results, sparse.csc_array]:
@@ -80,6 +82,7 @@ def fit_cross_sections(
     columns : float array, shape (n, p)
         The intercept first.
     weights : float array, shape (n,)
+    cluster : array, shape (n,)
     cells : sequence of Cell
     method : str
 
@@ -105,7 +108,8 @@ def fit_cross_sections(
             min(np.count_nonzero(arm & after), np.count_nonzero(arm & ~after))
             for arm in (treated, ~treated)
         ]
-        results.count(number, int(least[0]), int(least[1]), 0, columns.shape[1])
+        no_error = why_no_error_of_rows(cluster[kept], treated, after)
+        results.count(number, int(least[0]), int(least[1]), 0, columns.shape[1], no_error)
         if min(least) == 0:
             continue
         try:

@@ -127,7 +127,9 @@ class GroupTimeEffects(Effects):
         -----
         Callaway and Sant'Anna (2021, *Journal of Econometrics* 225, 200–230), section 3.2 and
         table 1; standard errors count the estimation of the weights (their corollary 2). Effects
-        that are missing are left out, and counted in the column ``weights``.
+        that are missing are left out, and counted in the column ``weights``; those without a
+        standard error (one treated unit, one cluster) enter without their own noise, and are
+        counted in the column ``se_kind``: an average of nothing else has no standard error either.
         """
         check_choice("kind", kind, KINDS)
         if balance is not None:
@@ -142,7 +144,7 @@ class GroupTimeEffects(Effects):
             moved = None if self.shares is None else (self.shares.groups, self.shares.contributions)
             part = made.contributions(self.contributions, moved)
             error = np.sqrt(part.variances(range(len(rows))))
-            rows["se"] = np.where(rows["estimate"].notna(), error, np.nan)
+            rows["se"] = np.where(made.no_error, np.nan, error)
         return Effects(tidy(rows, level=self.level), part, self.level)
 
     def pretest(self) -> Pretest:

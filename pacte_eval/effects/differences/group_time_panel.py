@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pacte_eval.effects.differences.arms import why_no_error
 from pacte_eval.effects.differences.cell_contributions import Batch, CellContributions, rows_of
 from pacte_eval.effects.differences.cohort_panel import CohortPanel
 from pacte_eval.effects.differences.group_time_cells import Cell, Results
@@ -67,8 +68,11 @@ def _fit(
     group = panel.rows(shared.group)
     rank = panel.columns(int(base[0])).values.shape[1]
     lost = group.stop - group.start - treated
+    no_error = why_no_error(
+        panel.cluster[shared.treated], [panel.cluster[rows] for rows in shared.controls]
+    )
     for place in places:
-        results.count(place, treated, control, lost, rank)
+        results.count(place, treated, control, lost, rank, no_error)
     if treated == 0 or control == 0:
         return None
     controls = [rows for rows in shared.controls if _count(rows)]

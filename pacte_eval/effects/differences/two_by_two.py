@@ -13,6 +13,7 @@ from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, counted
 from pacte_eval.designs.scores.terms import Terms, model_terms
 from pacte_eval.designs.settings import check_choice
 from pacte_eval.effects.contributions import StoredContributions, summed_by_cluster
+from pacte_eval.effects.differences.arms import why_no_error_of_rows
 from pacte_eval.effects.differences.cross_section_scores import LevelScores, att_of_levels
 from pacte_eval.effects.differences.nuisances import (
     LeastSquares,
@@ -122,7 +123,8 @@ class DifferenceInDifferences:
         error = np.sqrt(np.sum(contributions**2, axis=0))
         if error[0] <= _ROUNDING * np.abs(rows.values).max():
             contributions[:], error[:] = 0.0, 0.0
-        if min(rows.fewest(treated)) < 2:
+        note = why_no_error_of_rows(rows.cluster, treated, rows.post)
+        if note:
             contributions[:], error[:] = np.nan, np.nan
         table = pd.DataFrame(
             {
@@ -135,6 +137,7 @@ class DifferenceInDifferences:
                 "n_control": [int((~treated & rows.seen).sum()) - scores.trimmed_after],
                 "treated_mean": [scores.treated_mean],
                 "control_mean": [scores.treated_mean - scores.estimate],
+                "note": [note],
             }
         )
         alone = len(clusters) == len(treated)
@@ -179,13 +182,6 @@ class _Rows:
     def seen(self) -> np.ndarray:
         """Who is observed after."""
         return np.ones(len(self.values), dtype=bool) if self.post is None else self.post
-
-    def fewest(self, treated: np.ndarray) -> list[int]:
-        """Units of each group, at each period where units differ between them."""
-        periods = [np.ones(len(treated), dtype=bool)]
-        if self.post is not None:
-            periods = [self.post, ~self.post]
-        return [int((side & now).sum()) for side in (treated, ~treated) for now in periods]
 
 
 def _dates(sample: Panel | CrossSections) -> tuple[int, int, float]:

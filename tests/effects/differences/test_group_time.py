@@ -371,8 +371,21 @@ def test_a_group_of_one_unit_has_an_estimate_and_no_error() -> None:
     assert effects.table.loc[single, "se"].isna().all()
     assert set(effects.table.loc[single, "note"]) == {"un seul traité\u202f: pas d'erreur type"}
     assert effects.table.loc[~single, "se"].notna().all()
-    assert effects.aggregate("dynamic").table["se"].notna().all()
     assert effects.pretest().left_out == 2
+    averages = effects.aggregate("group").table
+    assert averages["se"].isna().tolist() == [False, True, False, False]
+    assert averages["se_kind"].str.contains("sans l'aléa").tolist() == [False, False, False, True]
+
+
+def test_arms_of_one_cluster_each_have_no_error() -> None:
+    frame = staggered(10, groups=(3.0, np.nan))
+    frame["place"] = np.where(frame["first"].isna(), "13", "84")
+    effects = GroupTimeATT().fit(panel_of(frame, cluster="place"))
+    assert effects.table["se"].isna().all()
+    assert effects.table["note"].str.contains("une seule grappe").all()
+    assert effects.aggregate("dynamic").table["se"].isna().all()
+    sections = GroupTimeATT().fit(panel_of(frame, cluster="place").as_cross_sections())
+    assert sections.table["se"].isna().all()
 
 
 def test_without_never_treated_the_last_group_stands_in() -> None:
