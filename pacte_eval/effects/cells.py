@@ -33,7 +33,7 @@ from pacte_eval.effects.contributions import (
     LinearContributions,
 )
 from pacte_eval.effects.effects import Effects
-from pacte_eval.effects.inputs import Clusters
+from pacte_eval.effects.inputs import Clusters, of_one_cluster
 from pacte_eval.effects.matched import matches_of
 from pacte_eval.effects.standard_errors import contribution_kind
 from pacte_eval.effects.summed import (
@@ -174,7 +174,8 @@ def by_cell(task: Task, cell: Crossed, *, refit: bool = False) -> Effects:
     Effects
         With two more columns: ``balance``, the largest absolute standardised difference within the
         cell under the design that is used; ``cell_design``, ``"commun"``, ``"refait sur la
-        cellule"`` or ``"non équilibré"``, where estimates are missing and counts are kept.
+        cellule"`` or ``"non équilibré"``, where estimates are missing and counts are kept. An
+        effect whose units of an arm are in one cluster has no standard error.
 
     Raises
     ------
@@ -201,6 +202,10 @@ def by_cell(task: Task, cell: Crossed, *, refit: bool = False) -> Effects:
         if not gap <= BALANCED:
             table[_MISSING] = np.nan
             made.hide(place)
+        elif _of_one_cluster(task, rows):
+            table[["se", "ci_low", "ci_high", "p"]] = np.nan
+            table["se_kind"] = "aucune\u202f: une seule grappe"
+            made.hide(place)
         tables.append(
             table.assign(
                 cell=name,
@@ -215,6 +220,19 @@ def by_cell(task: Task, cell: Crossed, *, refit: bool = False) -> Effects:
     table = tidy(pd.concat(tables, ignore_index=True), task.wording(), level=task.level)
     kind = contribution_kind(task.se, design)
     return Effects(table, None if kind == "none" else contributions, task.level)
+
+
+def _of_one_cluster(task: Task, members: np.ndarray) -> bool:
+    """Whether the targets in a cell, or who they are weighted against in it, are one cluster."""
+    codes, design = task.clusters.codes, task.design
+    if codes is None:
+        return False
+    inside = np.zeros(len(codes), dtype=bool)
+    inside[members] = design.weights[members] != 0
+    arms = [design.target_arm] if design.matches is not None else [design.comparison.treated]
+    if design.matches is None:
+        arms.append(~design.comparison.treated)
+    return any(of_one_cluster(codes, inside & arm) for arm in arms)
 
 
 def _linearised(task: Task) -> Task:

@@ -147,7 +147,8 @@ def read_clusters(
     Raises
     ------
     InputError
-        If the name is unknown, values are missing or not n, or there is only one cluster.
+        If the name is unknown, values are missing or not n, or the units of an arm, being
+        several, are in one cluster.
     """
     comparison = design.comparison
     used = design.weights != 0
@@ -166,8 +167,20 @@ def read_clusters(
     number = int(np.count_nonzero(np.bincount(codes[used & (codes >= 0)])))
     if number == 1:
         raise InputError("all units are in one cluster: no standard error can be computed")
+    for arm, name in ((comparison.treated, "treated"), (~comparison.treated, "control")):
+        if of_one_cluster(codes, used & arm):
+            raise InputError(
+                f"all {name} units are in one cluster, which says nothing of how their mean "
+                "varies: no standard error can be computed; give finer ones, as cluster='unit'"
+            )
     alone = len(codes) == codes.max() + 1
     return Clusters(None if alone else codes, number, label, member)
+
+
+def of_one_cluster(codes: np.ndarray, units: np.ndarray) -> bool:
+    """Whether some units, several of them, are all in one cluster."""
+    found = codes[units]
+    return len(found) > 1 and bool((found == found[0]).all())
 
 
 def _sets(design: Design) -> np.ndarray:

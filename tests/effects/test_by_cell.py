@@ -348,3 +348,20 @@ def test_sets_cannot_be_clusters_of_other_sets() -> None:
     assert "grappes par paire" in effects.table["se_kind"].iloc[0]
     with pytest.raises(InputError, match="refit=True makes other sets"):
         effects.by("zone", refit=True)
+
+
+@pytest.mark.usefixtures("everything_balances")
+@pytest.mark.parametrize("design", [NearestNeighbour(neighbours=2), InverseProbability()])
+def test_a_cell_whose_treated_are_of_one_cluster_has_no_error(design: Any) -> None:
+    comparison, outcomes = people(repeated=False)
+    together = comparison.treated & (comparison.cells["zone"] == "04").to_numpy()
+    place = np.where(together, -1, np.arange(len(comparison)))
+    effects = estimate(design.fit(comparison), outcomes, cluster=place).by("zone")
+    table = effects.table
+    inside = table["cell"].str.contains("04")
+    assert inside.sum() == 6
+    assert table.loc[inside, "se"].isna().all()
+    assert table.loc[inside, "se_kind"].str.contains("une seule grappe").all()
+    assert table["estimate"].notna().all()
+    assert table.loc[~inside, "se"].notna().all()
+    assert effects.bands()["band_low"].isna().tolist() == inside.tolist()

@@ -136,6 +136,10 @@ def test_few_clusters_are_said_and_one_is_refused() -> None:
     assert table["se_kind"].iloc[0].endswith("grappes par month, peu de grappes (3)")
     with pytest.raises(InputError, match="one cluster"):
         estimate(design, outcomes[:, 4], cluster=np.zeros(200))
+    treated = design.comparison.treated
+    for arm, name in ((treated, "treated"), (~treated, "control")):
+        with pytest.raises(InputError, match=f"all {name} units are in one cluster"):
+            estimate(design, outcomes[:, 4], cluster=np.where(arm, -1, np.arange(200)))
 
 
 def test_covariance_bands_and_contrasts_agree() -> None:
