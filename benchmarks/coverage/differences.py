@@ -203,6 +203,7 @@ RULES: list[tuple[Draw, list[tuple[tuple[str, Any], str]]]] = [
             (TWO_BY_TWO, TESTED),
         ],
     ),
+    (worlds.zones_few, [(BALANCED, REPORTED), (ROBUST, REPORTED), (TWO_BY_TWO, REPORTED)]),
     (
         worlds.staggered,
         [
@@ -212,6 +213,16 @@ RULES: list[tuple[Draw, list[tuple[tuple[str, Any], str]]]] = [
             (EXTENDED, TESTED),
             (IMPUTATION, ONE_SIDED),
             (ONE, FAILS),
+        ],
+    ),
+    (
+        worlds.staggered_few,
+        [
+            (GROUP_TIME, REPORTED),
+            (NOT_YET, REPORTED),
+            (SUN_ABRAHAM, REPORTED),
+            (EXTENDED, REPORTED),
+            (IMPUTATION, REPORTED),
         ],
     ),
     (

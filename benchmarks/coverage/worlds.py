@@ -112,14 +112,19 @@ def dip(random: np.random.Generator) -> Entry:
 
 
 def zones(random: np.random.Generator) -> Entry:
-    """Sixty zones share what moves entry, and a shock after it."""
+    """A hundred and twenty zones share what moves entry, and a shock after it."""
+    return _entry(random, units=1_800, zones=120)
+
+
+def zones_few(random: np.random.Generator) -> Entry:
+    """Sixty of them: what is left of large-sample errors."""
     return _entry(random, units=900, zones=60)
 
 
 def _staggered(
     random: np.random.Generator,
     *,
-    units: int = 400,
+    units: int = 1_000,
     trend: float = 0.0,
     gaps: float = 0.0,
     zones: int = 0,
@@ -159,6 +164,12 @@ def _staggered(
 def staggered(random: np.random.Generator) -> Staggered:
     """Parallel trends; effects that grow, more for the first cohort."""
     return _staggered(random)
+
+
+def staggered_few(random: np.random.Generator) -> Staggered:
+    """The same on 400 units, sixty to a hundred and twenty a cohort: what is left of large-sample
+    errors."""
+    return _staggered(random, units=400)
 
 
 def staggered_trends(random: np.random.Generator) -> Staggered:
