@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import pandas as pd
 
@@ -11,7 +12,8 @@ from pacte_eval.definitions.errors import InputError
 
 _TITLE = ["comparison", "outcome", "estimator", "estimand", "cell", "group"]
 _TIMES = ("month", "period", "group")
-_AXES = {"month": "Périodes depuis l'entrée", "period": "Période", "group": "Groupe"}
+_AXES = {"period": "Période", "group": "Groupe"}
+Start = Literal["l'entrée", "le début"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +35,13 @@ class DrawnPaths:
     overall: dict[str, tuple[float, float, float]]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, unit: str | Mapping[str, str], most: int) -> DrawnPaths:
+    def of(
+        cls,
+        table: pd.DataFrame,
+        unit: str | Mapping[str, str],
+        most: int,
+        start: Start = "l'entrée",
+    ) -> DrawnPaths:
         """The paths of a table, bands included where it has them.
 
         Parameters
@@ -43,6 +51,8 @@ class DrawnPaths:
         unit : str, or mapping of outcome to str
         most : int
             Paths that one figure holds.
+        start : str
+            What months are counted from: the entry of persons, or the start of a policy in zones.
 
         Raises
         ------
@@ -71,10 +81,11 @@ class DrawnPaths:
         units = [unit if isinstance(unit, str) else unit.get(name, "") for name in rows["outcome"]]
         frame = rows.assign(panel=titles, unit=units, period=rows[clock])
         whole = bool(pd.to_numeric(rows[clock], errors="coerce").notna().all())
+        counted = whole and clock == "month"
         return cls(
             frame=frame,
-            axis=_AXES[clock] if whole or clock != "month" else _AXES["period"],
-            entry="entrée" if whole and clock == "month" else None,
+            axis=f"Périodes depuis {start}" if counted else _AXES.get(clock, "Période"),
+            entry=start.removeprefix("l'").removeprefix("le ") if counted else None,
             overall=_overall(table[over_all], telling, set(titles)),
         )
 

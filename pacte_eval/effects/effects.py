@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from pacte_eval.effects.contributions import (
     JoinedContributions,
     LinearContributions,
 )
-from pacte_eval.effects.drawn_paths import DrawnPaths
+from pacte_eval.effects.drawn_paths import DrawnPaths, Start
 from pacte_eval.effects.families import Combination, Dimension, Selection, Weights
 from pacte_eval.effects.multiplicity import (
     Adjusting,
@@ -87,6 +87,8 @@ class Effects:
     level: float = 0.95
     ties: Callable[[], pd.DataFrame] | None = field(repr=False, default=None)
     cells: Callable[..., Effects] | None = field(repr=False, default=None)
+
+    _start: ClassVar[Start] = "l'entrée"
 
     def covariance(self, mask: np.ndarray | Sequence[bool] | None = None) -> pd.DataFrame:
         """Joint covariance of the estimates where `mask` is true (all by default).
@@ -356,7 +358,7 @@ class Effects:
         table = self.table
         if band and self.contributions is not None:
             table = table.join(self.bands(self.level)[["band_low", "band_high"]])
-        drawn = DrawnPaths.of(table.iloc[self._chosen(mask)], unit, MOST_PANELS)
+        drawn = DrawnPaths.of(table.iloc[self._chosen(mask)], unit, MOST_PANELS, self._start)
         return effect_paths(
             drawn.frame, axis=drawn.axis, entry=drawn.entry, level=self.level, overall=drawn.overall
         )

@@ -265,7 +265,7 @@ def _legend(figure: Figure, frame: pd.DataFrame, level: float) -> None:
     figure.legend(
         *zip(*shown, strict=True),
         loc="outside upper left",
-        ncols=4 if len(shown) <= 4 else 3,
+        ncols=2 if len(shown) == 4 else 3,
         handlelength=1.8,
         columnspacing=1.6,
         labelcolor=INK,

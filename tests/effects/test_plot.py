@@ -15,6 +15,7 @@ from pacte_eval.effects import Effects
 from pacte_eval.effects.contributions import StoredContributions
 from pacte_eval.effects.drawn_paths import DrawnPaths
 from pacte_eval.effects.table import Wording, tidy
+from pacte_eval.effects.zones import ZoneEffects
 from pacte_eval.figures import to_svg
 from pacte_eval.figures.effects import describe_effect_paths, effect_paths
 
@@ -187,3 +188,11 @@ def test_a_summary_of_several_paths_parts_them() -> None:
     assert body[0].split()[:2] == ["emploi", "-12"]
     assert body[38].split()[:2] == ["salaire", "-12"]
     assert not any(line.startswith("outcome:") for line in lines)
+
+
+def test_months_of_zones_are_counted_from_a_start() -> None:
+    table = effects_of(paths()).table
+    drawn = DrawnPaths.of(table, "", 12, "le début")
+    assert (drawn.axis, drawn.entry) == ("Périodes depuis le début", "début")
+    assert ZoneEffects(table).plot().axes[0].get_xlabel() == drawn.axis
+    assert "entrée" in texts(Effects(table).plot())

@@ -209,9 +209,9 @@ class ZoneEstimator(ABC):
 def _fit_sentence(rmspe: float, block: ZoneBlock) -> str:
     """How near the two paths are before the start, in French."""
     spread = float(block.values[:, : block.before].std(axis=0, ddof=1).mean())
-    told = f"justement avant le départ{THIN}: écart quadratique moyen de {number(rmspe, 3)}"
+    told = f"justement avant le début{THIN}: écart quadratique moyen de {number(rmspe, 3)}"
     if spread <= rounding_error(float(np.abs(block.values).max())):
-        return f"A{told}, les zones ne différant pas avant le départ."
+        return f"A{told}, les zones ne différant pas avant le début."
     share = rmspe / spread
     told += f", soit {number(share, 2)} écart-type entre zones"
     if share > BAD_FIT:

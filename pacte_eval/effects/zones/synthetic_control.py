@@ -78,7 +78,7 @@ class SyntheticControl(ZoneEstimator):
     def _assumption(self) -> str:
         return (
             "Sans intensité plus forte, les zones concernées auraient suivi la moyenne pondérée "
-            "des zones donneuses, qui les reproduit avant le départ."
+            "des zones donneuses, qui les reproduit avant le début."
         )
 
     def _words(self) -> tuple[str, str]:

@@ -106,7 +106,7 @@ class SyntheticDifference(ZoneEstimator):
     def _words(self) -> tuple[str, str]:
         return (
             "zones donneuses pondérées (positives, de somme un), à une constante près",
-            "moyenne des trimestres avant le départ, pondérés (poids positifs, de somme un)",
+            "moyenne des trimestres avant le début, pondérés (poids positifs, de somme un)",
         )
 
 

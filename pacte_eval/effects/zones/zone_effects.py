@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import pandas as pd
 
 from pacte_eval.definitions.numerals import THIN, number
+from pacte_eval.effects.drawn_paths import Start
 from pacte_eval.effects.effects import Effects
 
 _SHOWN = 12
@@ -53,6 +55,8 @@ class ZoneEffects(Effects):
     assumptions : tuple of str
         In French.
     """
+
+    _start: ClassVar[Start] = "le début"
 
     donor_weights: pd.DataFrame = field(default_factory=_empty, repr=False)
     period_weights: pd.DataFrame = field(default_factory=_empty, repr=False)
