@@ -40,9 +40,10 @@ test-spark: setup ## read tables with Spark, adding it to .venv (430 MB) the fir
 	@$(BIN)/python -c "import pyspark" 2> /dev/null || $(INSTALL) --no-deps --require-hashes --no-build-isolation --requirement requirements-spark.txt
 	$(BIN)/python -m pytest -m spark
 
-benchmark: setup ## time every design beside its peers, adding these to .venv the first time
-	@$(BIN)/python -c "import causalinference, ebal" 2> /dev/null || $(INSTALL) --no-deps --require-hashes --no-build-isolation --requirement requirements-benchmarks.txt
+benchmark: setup ## time designs and effects beside their peers (15 minutes), adding these to .venv
+	@$(BIN)/python -c "import causalinference, diff_diff, ebal, pyfixest" 2> /dev/null || $(INSTALL) --no-deps --require-hashes --no-build-isolation --requirement requirements-benchmarks.txt
 	$(BIN)/python benchmarks/designs/speed.py
+	for script in matched_path group_time fixed_effects staggered; do $(BIN)/python benchmarks/effects/$$script.py || exit; done
 
 bundle: setup ## write in dist/ all that a machine without network installs from (490 MB)
 	$(BIN)/python tools/bundle.py

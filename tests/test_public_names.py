@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from importlib import metadata
@@ -22,27 +23,56 @@ def test_import_loads_no_library() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "Arms",
-        "Cohort",
-        "Comparison",
-        "Crump",
-        "Design",
-        "Effects",
-        "EntropyBalancing",
-        "InverseProbability",
-        "Logit",
-        "NearestNeighbour",
-        "Outcomes",
-        "ProtectedTable",
-        "ResultSet",
-        "Verdicts",
-        "estimate",
-        "simulate",
-    ],
-)
+NAMES = [
+    "Arms",
+    "Cohort",
+    "Comparison",
+    "ConcurrentPolicy",
+    "CrossSections",
+    "Crump",
+    "Design",
+    "DifferenceInDifferences",
+    "DoseResponse",
+    "DoublyRobust",
+    "Effects",
+    "EntropyBalancing",
+    "EventStudy",
+    "ExtendedTwoWay",
+    "GroupTimeATT",
+    "HonestDiD",
+    "Imputation",
+    "InverseProbability",
+    "Logit",
+    "MatchedZones",
+    "NearestNeighbour",
+    "Outcomes",
+    "Panel",
+    "ProtectedTable",
+    "ResultSet",
+    "SunAbraham",
+    "SyntheticControl",
+    "SyntheticDifference",
+    "TwoWayFixedEffects",
+    "Verdicts",
+    "ZonePanel",
+    "decompose_funders",
+    "estimate",
+    "estimate_spells",
+    "first_spell",
+    "goodman_bacon",
+    "pretest_power",
+    "simulate",
+]
+
+
+@pytest.mark.parametrize("home", ["designs", "effects", "effects.differences", "effects.zones"])
+def test_every_estimator_of_a_layer_is_here(home: str) -> None:
+    layer = importlib.import_module(f"pacte_eval.{home}")
+    found = [name for name in layer.__all__ if hasattr(getattr(layer, name), "fit")]
+    assert set(found) <= set(dir(pacte_eval))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_public_name_is_what_its_layer_defines(name: str) -> None:
     value = getattr(pacte_eval, name)
     assert value.__name__ == name
