@@ -24,6 +24,7 @@ def test_import_loads_no_library() -> None:
 
 
 NAMES = [
+]
     "Arms",
     "Cohort",
     "Comparison",
