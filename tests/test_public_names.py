@@ -24,7 +24,6 @@ def test_import_loads_no_library() -> None:
 
 
 NAMES = [
-]
     "Arms",
     "Cohort",
     "Comparison",
