@@ -37,3 +37,23 @@ def counted(number: int, noun: str = "row") -> str:
     if 0 < number < SMALLEST_SHOWN:
         return f"fewer than {SMALLEST_SHOWN} {noun}s"
     return f"{number:,} {noun}s"
+
+
+def check_kind(given: object, *kinds: type, use: str) -> None:
+    """Refuse what is of none of the kinds that a function takes.
+
+    Parameters
+    ----------
+    given : object
+    kinds : types
+    use : str
+        What makes one.
+    """
+    if not isinstance(given, kinds):
+        expected = " or ".join(map(_kind, kinds))
+        raise InputError(f"expected {expected}, not {_kind(type(given))}: {use} gives one")
+
+
+def _kind(one: type) -> str:
+    home = one.__module__.split(".")[0]
+    return one.__name__ if home in ("builtins", "pacte_eval") else f"{home}.{one.__name__}"

@@ -26,7 +26,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError
+from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, check_kind
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs.design import Design
 from pacte_eval.designs.scores.cross_fitted import CrossFitted, learnt_columns
@@ -164,6 +164,7 @@ class DoublyRobust:
         InputError
             As `fit` does.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         self._check()
         models = [
             CrossFitted(self.treatment, self.folds, self.seed + repeat).fit(comparison)

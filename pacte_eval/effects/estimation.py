@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.definitions.months import Period
 from pacte_eval.designs import Design
 from pacte_eval.effects.cells import by_cell
@@ -115,6 +115,7 @@ def estimate(
     share. Where an arm has too few units the standard error is missing. Errors of pairs and sets,
     and with a caliper, are conditional on the design.
     """
+    check_kind(design, Design, use="the fit() of a design on a comparison")
     check_level(level)
     comparison = design.comparison
     adjust = read_adjustment(adjust, design)

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError
+from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, check_kind
 from pacte_eval.designs import Design
 from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.effects.contributions import Contributions
@@ -106,6 +106,8 @@ def estimate_spells(
     A unit that is not followed leaves its set, whose other members share it. The error is missing
     where fewer than two units of an arm are followed.
     """
+    check_kind(design, Design, use="the fit() of a design on a comparison")
+    check_kind(spells, Spells, use="first_spell(…)")
     check_level(level)
     check_choice("measure", measure, get_args(Measure))
     if horizon is not None and not is_whole(horizon, 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -223,8 +223,10 @@ def read_window(
         raise InputError(
             f"contrast='{contrast}' is unknown: {nearest(contrast, ['level', 'difference'])}"
         )
-    if reference is None or len(reference) == 0 or isinstance(reference, str):
-        raise InputError("contrast='difference' needs reference=, a list of periods: no default")
+    if not isinstance(reference, Sized) or isinstance(reference, str) or not len(reference):
+        raise InputError(
+            "contrast='difference' needs reference=, a list of periods as [-12, -7]: no default"
+        )
     wanted = list(reference)
     if len(wanted) == 2 and all(isinstance(period, (int, np.integer)) for period in wanted):
         first, last = int(wanted[0]), int(wanted[1])

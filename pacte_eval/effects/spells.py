@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.designs.settings import is_whole
 from pacte_eval.frames import Outcomes
 
@@ -145,6 +145,7 @@ def first_spell(outcomes: Outcomes, *, lasting: int = 6) -> Spells:
     InputError
         If months are not whole, one is missing after month 1, or a value is neither 0 nor 1.
     """
+    check_kind(outcomes, Outcomes, use="Outcomes(…) or the outcomes of a cohort")
     if not is_whole(lasting, 1):
         raise InputError(f"lasting={lasting!r} must be a number of months, from 1")
     labels = outcomes.periods

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, counted, nearest
+from pacte_eval.definitions.errors import InputError, check_kind, counted, nearest
 from pacte_eval.frames.columns import flags, identifiers, normalise, sampling_weights, select
 
 
@@ -135,6 +135,7 @@ class Comparison:
         InputError
             If a column is missing, and as the class does.
         """
+        check_kind(frame, pd.DataFrame, use="to_pandas() or pandas.DataFrame(…)")
         for role, name in (
             ("treatment", treated),
             ("unit", unit),

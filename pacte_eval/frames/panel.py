@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.frames.columns import identifiers, normalise, sampling_weights, select
 
 NEVER = np.nan
@@ -117,6 +117,7 @@ class Panel:
             If a column is missing, a unit has two rows of one period, or what must not vary within
             a unit does.
         """
+        check_kind(long, pd.DataFrame, use="to_pandas() or pandas.DataFrame(…)")
         roles = {"unit": unit, "period": period, "first treatment": first_treated}
         others = {"outcome": outcome, "cluster": cluster, "weights": weights}
         for role, named in (roles | others).items():
@@ -287,6 +288,7 @@ class CrossSections:
         InputError
             If a column is missing, and as the class does.
         """
+        check_kind(frame, pd.DataFrame, use="to_pandas() or pandas.DataFrame(…)")
         roles = {"period": period, "first treatment": first_treated, "outcome": outcome}
         for role, name in (roles | {"cluster": cluster, "weights": weights}).items():
             if name is not None:
@@ -468,10 +470,13 @@ def _periods(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _numbers(column: pd.Series, role: str) -> np.ndarray:
+    needed = f"{role} '{column.name}' must hold numbers"
+    if column.dtype.kind in "mM" or isinstance(column.dtype, pd.PeriodDtype):
+        raise InputError(f"{needed}, not dates: number periods as year × 12 + month − 1")
     try:
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError):
-        raise InputError(f"{role} '{column.name}' must hold numbers") from None
+        raise InputError(needed) from None
 
 
 def _first_treated(values: np.ndarray, periods: np.ndarray) -> np.ndarray:

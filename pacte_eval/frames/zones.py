@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.frames.columns import select
 from pacte_eval.frames.panel import Panel
 
@@ -118,6 +118,8 @@ class ZonePanel:
                 f"start={self.start} leaves {self.before} periods before it and "
                 f"{shape[1] - self.before} from it on: two and one are needed"
             )
+        if not (isinstance(self.baseline, Sequence) and len(self.baseline) == 2):
+            raise InputError(f"baseline={self.baseline!r} must be its first and last periods")
         first, last = self.baseline
         if first > last or last >= self.start or not self._baseline().any():
             raise InputError(
@@ -166,6 +168,7 @@ class ZonePanel:
         InputError
             If a column is missing, a zone has two rows of one period, and as the class does.
         """
+        check_kind(long, pd.DataFrame, use="to_pandas() or pandas.DataFrame(…)")
         select(long, [intensity], "intensity")
         if region is not None:
             select(long, [region], "region")
@@ -242,7 +245,7 @@ class ZonePanel:
             row, column = (int(places[0]) for places in np.nonzero(gaps))
             raise InputError(
                 f"'{name}' is missing for {int(gaps.sum())} zones × periods, as "
-                f"{self.zone[row]!r} at {self.periods[column]}: complete them, or leave out the "
+                f"{self.zone[row]} at {self.periods[column]}: complete them, or leave out the "
                 "zones or periods concerned"
             )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, nearest
+from pacte_eval.definitions.errors import InputError, check_kind, nearest
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import Design, Estimand
 from pacte_eval.designs.matching.spaces import ScoreSpace
@@ -55,6 +55,7 @@ class CoarsenedExact:
         InputError
             If a setting is unknown or of no effect, or no cell has both arms.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         check_estimand(self.estimand)
         cell = exact_cells(comparison, self.exact)
         covariates = comparison.covariates.drop(columns=list(self.exact), errors="ignore")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import Design, Estimand
 from pacte_eval.designs.matching.spaces import ScoreSpace
@@ -43,6 +43,7 @@ class ExactMatching:
         InputError
             If a name or the estimand is unknown, there is no variable, or no cell has both arms.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         check_estimand(self.estimand)
         names = self.on or [
             str(name)

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import (
     NO_CONTROL,
@@ -78,6 +78,7 @@ class KernelMatching:
             If a setting is out of range or unknown; if the score cannot be fitted; if no treated
             unit has a control.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         check_choice("kernel", self.kernel, get_args(KernelName))
         if not (is_number(self.bandwidth) and self.bandwidth > 0):
             raise InputError(f"bandwidth={self.bandwidth!r} must be a positive number")

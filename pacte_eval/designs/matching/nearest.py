@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import sparse
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import (
     NO_CONTROL,
@@ -119,6 +119,7 @@ class NearestNeighbour:
             If a setting is out of range, unknown, or made meaningless by another; if the score
             cannot be fitted; if no target has a neighbour.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         self._check()
         cell = exact_cells(comparison, self.exact)
         scored = self._scored(comparison)

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import Design, Estimand
 from pacte_eval.designs.matching.full_matching import full_match_links
@@ -66,6 +66,7 @@ class OptimalMatching:
             If a setting is unknown or made meaningless by another, the score cannot be fitted,
             or no cell holds both arms.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         self._check()
         cell = exact_cells(comparison, self.exact)
         scored = read_score(self.score, self.support, comparison)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.cells import exact_cells
 from pacte_eval.designs.design import Design
 from pacte_eval.designs.matching.kernel import kernel_design
@@ -74,6 +74,7 @@ class RadiusMatching:
             If the radius is out of range; if the score cannot be fitted; if no treated unit has a
             control.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         if not (is_number(self.radius) and self.radius >= _LEAST):
             raise InputError(
                 f"radius={self.radius!r} must be at least {_LEAST}, in multiples of the largest "

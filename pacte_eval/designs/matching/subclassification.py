@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.designs.design import Design, Estimand
 from pacte_eval.designs.matching.spaces import ScoreSpace
 from pacte_eval.designs.matching.subclasses import check_estimand, subclass_design
@@ -49,6 +49,7 @@ class Subclassification:
             If a setting is out of range, the score cannot be fitted, or an arm has fewer units
             than there are subclasses.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         check_estimand(self.estimand)
         if not is_whole(self.subclasses, 2):
             raise InputError(f"subclasses={self.subclasses!r} must be a whole number from 2")

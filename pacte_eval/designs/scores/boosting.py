@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import is_whole
 from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor
@@ -97,6 +97,7 @@ class Boosting:
             If there is no covariate, there are under two folds or more than persons, the persons
             outside a fold are all of one arm, or a factor has more than 255 levels.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         self._check()
         from sklearn.ensemble import HistGradientBoostingClassifier
 

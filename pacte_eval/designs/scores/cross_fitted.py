@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.scores.boosting import drawn
 from pacte_eval.designs.scores.learners import Learner, check_learner, fit_learner, predict
 from pacte_eval.designs.scores.logit import Logit
@@ -100,6 +100,7 @@ class CrossFitted:
             If there is no covariate, there are more folds than persons, the persons outside a fold
             are all of one arm, covariates separate the arms, or the learner fails.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         fold = folds_of_persons(comparison, self.folds, self.seed)
         if self.learner is not None:
             check_learner(self.learner, "treatment", "predict_proba")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from pacte_eval.definitions.errors import check_kind
 from pacte_eval.designs.scores.regression import FittedRegression, fit_regression
 from pacte_eval.frames import Comparison
 
@@ -72,6 +73,7 @@ class Probit:
             If there is no covariate, a name is unknown, a covariate separates the arms, or a cell
             of `within` has units of one arm only.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         return fit_regression(
             ProbitLink(), comparison, self.squares, self.interactions, self.within
         )

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.special import expit
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.design import WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.newton import NoMinimumError, Point, minimise
 from pacte_eval.designs.scores.terms import Rows, Terms
@@ -56,6 +56,7 @@ class CovariateBalancingScore:
             If the estimand is unknown, there is no covariate, or no coefficients balance a
             covariate, which is named.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         check_choice("estimand", self.estimand, get_args(Target))
         if comparison.covariates.shape[1] == 0:
             raise InputError("a score needs at least one covariate: the comparison has none")

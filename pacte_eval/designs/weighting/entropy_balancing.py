@@ -10,7 +10,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.cells import exact_cells, named_column
 from pacte_eval.designs.design import NO_CONTROL, NO_TREATED, WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.terms import Terms
@@ -67,6 +67,7 @@ class EntropyBalancing:
             If a setting is out of range or unknown, if no cell has both arms, or if no weights
             balance a covariate, which is named.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         self._check(comparison)
         cell = exact_cells(comparison, self.within, "within")
         both = np.ones(cell.max() + 1, dtype=bool)

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.designs.design import WEIGHTED, Design, support_table
 from pacte_eval.designs.scores.scored import FittedScore, Score, Support, read_score
 from pacte_eval.designs.settings import check_choice
@@ -77,6 +77,7 @@ class InverseProbability:
             If the estimand is unknown, the score cannot be fitted, or a supported unit has a
             score of 0 or 1.
         """
+        check_kind(comparison, Comparison, use="Comparison.from_frame(…)")
         check_choice("estimand", self.estimand, get_args(Target))
         scored = read_score(self.score, self.support, comparison)
         kept, treated = scored.kept, comparison.treated

@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.effects.differences.timing import cohort_codes
 from pacte_eval.frames import Panel
 
@@ -64,6 +64,7 @@ def goodman_bacon(panel: Panel) -> Decomposition:
         If the panel has gaps or covariates that vary, units are treated by the first period, or
         there are not two cohorts to compare.
     """
+    check_kind(panel, Panel, use="Panel.from_frame(…)")
     gaps = int(np.count_nonzero(np.isnan(panel.values).any(axis=1)))
     if gaps:
         raise InputError(

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.effects.differences.cell_effects import saturated_effects
 from pacte_eval.effects.differences.cell_table import (
@@ -87,6 +87,7 @@ class ExtendedTwoWay:
         Standard errors are those of the regression, clustered as the panel is, without correction
         for the number of coefficients.
         """
+        check_kind(panel, Panel, use="Panel.from_frame(…)")
         check_level(level)
         data = StaggeredPanel.of(panel, self.anticipation)
         before = data.periods < data.groups[:, np.newaxis] - self.anticipation

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import is_whole
 from pacte_eval.effects.contributions import StoredContributions
 from pacte_eval.effects.differences.arms import why_no_error
@@ -93,6 +93,7 @@ class TwoWayFixedEffects:
             If nobody is treated during the panel, units are treated before its second period, or
             treatment is collinear with the effects of units and periods.
         """
+        check_kind(panel, Panel, use="Panel.from_frame(…)")
         cohorts = _Cohorts.of(panel)
         since = np.isfinite(cohorts.starts)[:, np.newaxis] & (
             panel.periods >= cohorts.starts[:, np.newaxis]
@@ -173,6 +174,7 @@ class EventStudy:
             As `TwoWayFixedEffects.fit`; if a reference is no relative period of the panel, or
             there are too few of them.
         """
+        check_kind(panel, Panel, use="Panel.from_frame(…)")
         cohorts = _Cohorts.of(panel)
         if len(cohorts.starts) == 1 and not cohorts.never:
             raise InputError(

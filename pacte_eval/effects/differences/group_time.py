@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError
+from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, check_kind
 from pacte_eval.designs.scores.terms import model_terms
 from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.effects.contributions import Contributions, cluster_sums
@@ -102,6 +102,7 @@ class GroupTimeATT:
             If nobody is treated after the first period, there is no control of the kind asked
             for, all units are in one cluster, or no effect can be estimated.
         """
+        check_kind(data, Panel, CrossSections, use="Panel.from_frame(…)")
         if isinstance(data, CrossSections):
             return self._fit_cross_sections(data)
         who = Groups.of(data.first_treated, data.periods, self.control, self.anticipation)

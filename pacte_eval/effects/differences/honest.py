@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import check_choice, is_number
 from pacte_eval.effects.differences.honest_magnitudes import RelativeMagnitudes
 from pacte_eval.effects.differences.honest_path import Combining, EventPath
@@ -114,6 +114,7 @@ class HonestDiD:
             If nothing before entry can be tested, periods have holes or several base periods, or
             weights do not fit.
         """
+        check_kind(effects, Effects, EventPath, use="an estimator of differences")
         if isinstance(effects, EventPath):
             paths = [effects]
         else:

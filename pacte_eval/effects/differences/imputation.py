@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import is_whole
 from pacte_eval.effects.differences.cell_table import (
     cell_table,
@@ -123,6 +123,7 @@ class Imputation:
         -----
         The standard error is conservative: it counts how effects vary within a cohort and period.
         """
+        check_kind(panel, Panel, use="Panel.from_frame(…)")
         check_level(level)
         data = StaggeredPanel.of(panel, self.anticipation)
         untreated = data.periods < np.append(data.groups - self.anticipation, np.inf)[:, np.newaxis]

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.designs.settings import check_choice, is_whole
 from pacte_eval.effects.differences.cell_effects import saturated_effects
 from pacte_eval.effects.differences.cell_table import (
@@ -96,6 +96,7 @@ class SunAbraham:
         Standard errors are those of the regression, clustered as the panel is, without correction
         for the number of coefficients: in a balanced panel without covariates, of means of changes.
         """
+        check_kind(panel, Panel, use="Panel.from_frame(…)")
         check_level(level)
         constant = ", ".join(map(str, panel.covariates.columns))
         if constant:

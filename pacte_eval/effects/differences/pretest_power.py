@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import is_number
 from pacte_eval.effects.differences.gaussian_box import GaussianBox, Inside
 from pacte_eval.effects.differences.honest_path import EventPath
@@ -71,6 +71,7 @@ def pretest_power(
         If nothing before entry can be tested, a setting is out of range, there is no reference
         and no `anchor`, or a linear violation would be certain to be found.
     """
+    check_kind(effects, Effects, EventPath, use="an estimator of differences")
     check_level(level)
     if slope is not None and not is_number(slope):
         raise InputError(f"slope={slope!r} must be a finite number")

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, counted
+from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, check_kind, counted
 from pacte_eval.designs.scores.terms import Terms, model_terms
 from pacte_eval.designs.settings import check_choice
 from pacte_eval.effects.contributions import StoredContributions, summed_by_cluster
@@ -99,6 +99,7 @@ class DifferenceInDifferences:
             If periods are not two, the group not one, a group is not observed, all units are in one
             cluster, a covariate separates the groups or leaves a regression undetermined.
         """
+        check_kind(sample, Panel, CrossSections, use="Panel.from_frame(…)")
         check_choice("method", self.method, get_args(Method))
         check_level(self.level)
         before, after, group = _dates(sample)

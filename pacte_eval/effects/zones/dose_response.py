@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.definitions.numerals import THIN, number, signed
 from pacte_eval.effects.contributions import StoredContributions
 from pacte_eval.effects.table import Wording, tidy
@@ -66,6 +66,7 @@ class DoseResponse:
             If doses do not vary, there are fewer than three clusters, or the reference window is
             not in the panel.
         """
+        check_kind(panel, ZonePanel, use="ZonePanel.from_frame(…)")
         relative, dose = panel.relative, panel.dose
         window = (relative >= self.reference[0]) & (relative <= self.reference[1])
         if window.sum() != self.reference[1] + 1 - self.reference[0]:

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.definitions.numerals import THIN, number
 from pacte_eval.designs.settings import is_number
 from pacte_eval.effects.table import Wording, tidy
@@ -85,6 +85,7 @@ class ZoneEstimator(ABC):
         InputError
             If no zone reaches the threshold, or all do; and by what each estimator needs.
         """
+        check_kind(panel, ZonePanel, use="ZonePanel.from_frame(…)")
         intensive = Intensive(panel, float(self.threshold))
         block = ZoneBlock(panel.values, intensive.treated, panel.before, self._features(panel))
         self._check(block)
