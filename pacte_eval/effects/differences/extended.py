@@ -34,6 +34,8 @@ class ExtendedTwoWay:
         so that controls are the never treated.
     anticipation : int
         Periods before treatment that may feel it; they have a coefficient in both.
+    level : float
+        Of the intervals.
 
     Raises
     ------
@@ -50,15 +52,17 @@ class ExtendedTwoWay:
 
     free: Literal["post", "all"] = "post"
     anticipation: int = 0
+    level: float = 0.95
 
     def __post_init__(self) -> None:
+        check_level(self.level)
         check_choice("free", self.free, ("post", "all"))
         if not is_whole(self.anticipation, 0):
             raise InputError(
                 f"anticipation={self.anticipation} must be a number of periods, from 0"
             )
 
-    def fit(self, panel: Panel, *, level: float = 0.95) -> GroupTimeEffects:
+    def fit(self, panel: Panel) -> GroupTimeEffects:
         """Estimate the effects.
 
         Parameters
@@ -67,8 +71,6 @@ class ExtendedTwoWay:
             Gaps are allowed. Covariates that vary within a unit enter with a slope common to all;
             the others with a slope of each period, and one more of each coefficient, from their
             mean in its cohort, which is taken as fixed.
-        level : float
-            Of the intervals.
 
         Returns
         -------
@@ -88,7 +90,6 @@ class ExtendedTwoWay:
         for the number of coefficients.
         """
         check_kind(panel, Panel, use="Panel.from_frame(…)")
-        check_level(level)
         data = StaggeredPanel.of(panel, self.anticipation)
         before = data.periods < data.groups[:, np.newaxis] - self.anticipation
         free = np.vstack([~before, np.zeros((1, len(data.periods)), dtype=bool)])
@@ -127,4 +128,6 @@ class ExtendedTwoWay:
             control_group=words,
             contribution_kind="influence",
         )
-        return group_time_effects(cells, data, wording, level=level, anticipation=self.anticipation)
+        return group_time_effects(
+            cells, data, wording, level=self.level, anticipation=self.anticipation
+        )

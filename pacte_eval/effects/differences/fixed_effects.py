@@ -203,6 +203,8 @@ class EventStudy:
             panel, cohorts.codes, indicators, [f"période relative {time}" for time in times]
         )
         rows = cohorts.rows({time: relative == time for time in times}, panel.cluster)
+        if self.anticipation:
+            rows["anticipation"] = self.anticipation
         ends = self.window and (
             f", extrémités regroupées ({signed(self.window[0])} et avant, "
             f"{signed(self.window[1])} et après)"

@@ -27,7 +27,7 @@ from pacte_eval.effects.differences.group_time_cross_sections import (
 from pacte_eval.effects.differences.group_time_effects import GroupShares, GroupTimeEffects
 from pacte_eval.effects.differences.group_time_panel import fit_panel
 from pacte_eval.effects.differences.panel_scores import METHODS, Method
-from pacte_eval.effects.table import Wording, tidy
+from pacte_eval.effects.table import Wording, check_level, tidy
 from pacte_eval.frames import CrossSections, Panel
 
 _CONTROLS: dict[Control, str] = {
@@ -59,6 +59,8 @@ class GroupTimeATT:
         the last one before treatment.
     anticipation : int
         Periods before treatment that may feel it: the last period before them is the base.
+    level : float
+        Of the intervals.
 
     Notes
     -----
@@ -72,8 +74,10 @@ class GroupTimeATT:
     method: Method = "dr"
     base: Base = "varying"
     anticipation: int = 0
+    level: float = 0.95
 
     def __post_init__(self) -> None:
+        check_level(self.level)
         check_choice("control", self.control, _CONTROLS)
         check_choice("method", self.method, METHODS)
         check_choice("base", self.base, _BASES)
@@ -206,8 +210,9 @@ class GroupTimeATT:
             contribution_kind="influence",
         )
         return GroupTimeEffects(
-            table=tidy(rows, wording),
+            table=tidy(rows, wording, level=self.level),
             contributions=contributions,
+            level=self.level,
             sizes=shares.shares[place],
             shares=shares,
             last_period=int(periods[-1]),

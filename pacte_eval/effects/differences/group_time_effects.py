@@ -139,6 +139,8 @@ class GroupTimeEffects(Effects):
                 raise InputError(f"balance={balance} must be a number of periods, from 0")
         made = averages(self.table, self.sizes, kind, balance, self.last_period)
         rows, part = made.rows.copy(), None
+        if self.anticipation:
+            rows["anticipation"] = self.anticipation
         rows["se"] = np.nan
         if self.contributions is not None:
             moved = None if self.shares is None else (self.shares.groups, self.shares.contributions)

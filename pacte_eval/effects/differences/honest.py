@@ -79,7 +79,11 @@ class HonestDiD:
                 raise InputError(f"bounds={self.bounds!r} must hold numbers that are not negative")
 
     def fit(
-        self, effects: Effects | EventPath, weights: Combining = None, *, first_post: int = 0
+        self,
+        effects: Effects | EventPath,
+        weights: Combining = None,
+        *,
+        first_post: int | None = None,
     ) -> pd.DataFrame:
         """Intervals for each path (outcome, cell…) of a table of effects by period since entry.
 
@@ -93,9 +97,9 @@ class HonestDiD:
             ``EventPath.from_arrays(estimates, covariance, n_pre, n_post)``.
         weights : ``"equal"``, mapping of period to weight, or array of shape (n_post,), optional
             Which effect after entry: their mean, or a combination. By default the first.
-        first_post : int
-            First period that treatment may have changed: −1 for effects fitted with
-            ``anticipation=1``, that would else be taken as untouched.
+        first_post : int, optional
+            First period that treatment may have changed: by default 0, or −1 for effects fitted
+            with ``anticipation=1``.
 
         Returns
         -------

@@ -117,9 +117,10 @@ class EventPath:
         )
 
     @classmethod
-    def all_of(cls, effects: Effects, first_post: int = 0) -> list[EventPath]:
+    def all_of(cls, effects: Effects, first_post: int | None = None) -> list[EventPath]:
         """The paths of a table of effects by period since entry.
 
+        By default `first_post` is 0, or minus the ``anticipation`` of a column of the table.
         Periods that a column ``matched`` says balanced by construction, and those without an
         estimate, are left out and named; the rest must be consecutive. Rows without a period
         (overall effects) are not part of a path.
@@ -130,6 +131,9 @@ class EventPath:
             If periods are not whole numbers, or are not consecutive, or are compared with
             different base periods; or if nothing before entry is left.
         """
+        if first_post is None:
+            said = effects.table.get("anticipation", pd.Series(0, effects.table.index))
+            first_post = -int(said.max())
         table = effects.table
         if "group" in table and table["group"].notna().any():
             raise InputError(

@@ -72,6 +72,8 @@ class Imputation:
     ----------
     anticipation : int
         Periods before treatment that may feel it, and count as treated.
+    level : float
+        Of the intervals.
 
     Raises
     ------
@@ -87,14 +89,16 @@ class Imputation:
     """
 
     anticipation: int = 0
+    level: float = 0.95
 
     def __post_init__(self) -> None:
+        check_level(self.level)
         if not is_whole(self.anticipation, 0):
             raise InputError(
                 f"anticipation={self.anticipation} must be a number of periods, from 0"
             )
 
-    def fit(self, panel: Panel, *, level: float = 0.95) -> ImputationEffects:
+    def fit(self, panel: Panel) -> ImputationEffects:
         """Estimate the effects.
 
         Parameters
@@ -102,8 +106,6 @@ class Imputation:
         panel : Panel
             Gaps are allowed. Covariates that vary within a unit enter with one slope, the others
             with a slope of each period.
-        level : float
-            Of the intervals.
 
         Returns
         -------
@@ -124,7 +126,6 @@ class Imputation:
         The standard error is conservative: it counts how effects vary within a cohort and period.
         """
         check_kind(panel, Panel, use="Panel.from_frame(…)")
-        check_level(level)
         data = StaggeredPanel.of(panel, self.anticipation)
         untreated = data.periods < np.append(data.groups - self.anticipation, np.inf)[:, np.newaxis]
         seen = data.observed & np.repeat(untreated, np.diff(data.bounds), axis=0)
@@ -146,14 +147,14 @@ class Imputation:
             contribution_kind="influence",
         )
         return ImputationEffects(
-            table=cell_table(made.cells, data, wording, level),
+            table=cell_table(made.cells, data, wording, self.level),
             contributions=made.cells.contributions,
-            level=level,
+            level=self.level,
             sizes=made.cells.mass,
             shares=None,
             last_period=int(data.periods[-1]),
             anticipation=self.anticipation,
             regression=lambda number: lead_effects(
-                data, untreated, wording, number, self.anticipation, level
+                data, untreated, wording, number, self.anticipation, self.level
             ),
         )

@@ -38,6 +38,8 @@ class SunAbraham:
         Periods before treatment that may feel it.
     reference : int
         Relative period that effects are measured from, before any anticipation.
+    level : float
+        Of the intervals.
 
     Raises
     ------
@@ -55,8 +57,10 @@ class SunAbraham:
     control: Control = "never-treated"
     anticipation: int = 0
     reference: int = -1
+    level: float = 0.95
 
     def __post_init__(self) -> None:
+        check_level(self.level)
         check_choice("control", self.control, ("never-treated", "last-treated"))
         if not is_whole(self.anticipation, 0):
             raise InputError(
@@ -68,7 +72,7 @@ class SunAbraham:
                 f"{self.anticipation}: give {-1 - self.anticipation} or an earlier one"
             )
 
-    def fit(self, panel: Panel, *, level: float = 0.95) -> GroupTimeEffects:
+    def fit(self, panel: Panel) -> GroupTimeEffects:
         """Estimate the effects.
 
         Parameters
@@ -76,8 +80,6 @@ class SunAbraham:
         panel : Panel
             Gaps are allowed. Covariates that vary within a unit enter with a slope common to all;
             others are refused.
-        level : float
-            Of the intervals.
 
         Returns
         -------
@@ -97,7 +99,6 @@ class SunAbraham:
         for the number of coefficients: in a balanced panel without covariates, of means of changes.
         """
         check_kind(panel, Panel, use="Panel.from_frame(…)")
-        check_level(level)
         constant = ", ".join(map(str, panel.covariates.columns))
         if constant:
             raise InputError(
@@ -136,7 +137,9 @@ class SunAbraham:
             control_group=words,
             contribution_kind="influence",
         )
-        return group_time_effects(cells, data, wording, level=level, anticipation=self.anticipation)
+        return group_time_effects(
+            cells, data, wording, level=self.level, anticipation=self.anticipation
+        )
 
     def _compared(self, panel: Panel) -> tuple[Panel, str]:
         """The units and periods of the regression, and its control group in French."""

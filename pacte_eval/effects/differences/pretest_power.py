@@ -31,7 +31,7 @@ def pretest_power(
     *,
     level: float = 0.95,
     anchor: float | None = None,
-    first_post: int = 0,
+    first_post: int | None = None,
 ) -> pd.DataFrame:
     """Linear violations of parallel trends that tests before entry find with a given power.
 
@@ -50,8 +50,8 @@ def pretest_power(
         Tests are of size 1 − level: of each period, or of all together.
     anchor : float, optional
         Period at which the line is zero: the reference by default (the last of several).
-    first_post : int
-        First period that treatment may have changed: −1 for effects fitted with
+    first_post : int, optional
+        First period that treatment may have changed: by default 0, or −1 for effects fitted with
         ``anticipation=1``.
 
     Returns

@@ -257,6 +257,7 @@ def test_nobody_never_treated_needs_a_second_reference() -> None:
 def test_anticipation_moves_the_reference() -> None:
     made = panel(long_frame(4))
     early = EventStudy(anticipation=1).fit(made).table
+    assert early.pop("anticipation").eq(1).all()
     pd.testing.assert_frame_equal(early, EventStudy(reference=-2).fit(made).table)
     assert early["base_period"].iloc[0] == "période relative −2"
 

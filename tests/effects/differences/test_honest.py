@@ -506,9 +506,10 @@ def test_staggered_estimators_are_judged_if_all_effects_have_one_base() -> None:
         with pytest.raises(InputError, match="non testable"):
             HonestDiD().fit(estimator.fit(panel).aggregate("dynamic"))
     anticipated = GroupTimeATT(base="universal", anticipation=1).fit(panel).aggregate("dynamic")
-    early = HonestDiD().fit(anticipated, first_post=-1)
+    early = HonestDiD().fit(anticipated)
     assert early["month"].eq(-1).all()
     assert early["periods_before"].eq(9).all()
+    pd.testing.assert_frame_equal(early, HonestDiD().fit(anticipated, first_post=-1))
 
 
 def test_least_and_singular_paths() -> None:

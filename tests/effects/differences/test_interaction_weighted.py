@@ -181,7 +181,7 @@ def test_settings_and_covariates_out_of_place_are_refused() -> None:
     with pytest.raises(InputError, match=r"covariates that do not vary within a unit \(a\)"):
         SunAbraham().fit(panel_of(staggered(1), ("a",)))
     with pytest.raises(InputError, match="level=95 must lie between"):
-        SunAbraham().fit(panel_of(staggered(1)), level=95)
+        SunAbraham(level=95)
 
 
 def test_anticipation_keeps_the_months_before_apart() -> None:
