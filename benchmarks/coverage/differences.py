@@ -35,12 +35,12 @@ from pacte_eval import NearestNeighbour, estimate
 from pacte_eval.designs import EntropyBalancing
 from pacte_eval.effects import Effects
 from pacte_eval.effects.bands import critical_value
-from pacte_eval.effects.differences.extended import ExtendedTwoWay
-from pacte_eval.effects.differences.fixed_effects import TwoWayFixedEffects
-from pacte_eval.effects.differences.group_time import GroupTimeATT
-from pacte_eval.effects.differences.imputation import Imputation
-from pacte_eval.effects.differences.interaction_weighted import SunAbraham
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
+from pacte_eval.effects.differences.staggered.extended import ExtendedTwoWay
+from pacte_eval.effects.differences.staggered.imputation import Imputation
+from pacte_eval.effects.differences.staggered.interaction_weighted import SunAbraham
 from pacte_eval.effects.differences.two_by_two import DifferenceInDifferences
+from pacte_eval.effects.differences.two_way.fixed_effects import TwoWayFixedEffects
 from pacte_eval.effects.doubly_robust import DoublyRobust
 from pacte_eval.frames import Panel
 

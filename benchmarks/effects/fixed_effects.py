@@ -47,7 +47,7 @@ def long_frame(units: int, *, gaps: bool) -> pd.DataFrame:
 
 
 def ours(frame: pd.DataFrame) -> pd.DataFrame:
-    from pacte_eval.effects.differences.fixed_effects import EventStudy
+    from pacte_eval.effects.differences.two_way.fixed_effects import EventStudy
     from pacte_eval.frames import Panel
 
     panel = Panel.from_frame(

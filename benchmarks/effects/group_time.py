@@ -51,7 +51,7 @@ def long_frame(units: int, *, gaps: bool) -> pd.DataFrame:
 
 
 def ours(frame: pd.DataFrame) -> pd.DataFrame:
-    from pacte_eval.effects.differences.group_time import GroupTimeATT
+    from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
     from pacte_eval.frames import Panel
 
     names = {"unit": "unit", "period": "period", "first_treated": "first", "outcome": "y"}

@@ -35,7 +35,7 @@ from pacte_eval.definitions.numerals import number
 from pacte_eval.definitions.project import Project
 from pacte_eval.designs import Design, EntropyBalancing
 from pacte_eval.effects import Effects, estimate
-from pacte_eval.effects.differences.group_time import GroupTimeATT
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
 from pacte_eval.effects.doubly_robust import DoublyRobust
 from pacte_eval.figures import effect_paths, to_png, to_svg
 from pacte_eval.frames import Comparison

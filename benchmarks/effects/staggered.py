@@ -51,13 +51,13 @@ def frame_of(units: int, kind: str) -> pd.DataFrame:
 
 def ours(name: str, frame: pd.DataFrame) -> Result:
     """The average over all, and its error."""
-    from pacte_eval.effects.differences import extended, imputation, interaction_weighted
+    from pacte_eval.effects.differences import ExtendedTwoWay, Imputation, SunAbraham
     from pacte_eval.frames import Panel
 
     estimator = {
-        "SunAbraham": interaction_weighted.SunAbraham,
-        "ExtendedTwoWay": extended.ExtendedTwoWay,
-        "Imputation": imputation.Imputation,
+        "SunAbraham": SunAbraham,
+        "ExtendedTwoWay": ExtendedTwoWay,
+        "Imputation": Imputation,
     }[name]()
     covariates = [name for name in COVARIATES if name in frame]
     panel = Panel.from_frame(

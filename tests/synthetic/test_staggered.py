@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.differences.group_time import GroupTimeATT
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
 from pacte_eval.frames import Panel
 from pacte_eval.synthetic.staggered import GROUPS, START, staggered
 

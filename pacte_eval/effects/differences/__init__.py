@@ -9,20 +9,20 @@ Public names
 ``HonestDiD(restriction).fit(effects)``, ``pretest_power(effects)``
 """
 
-from pacte_eval.effects.differences.bacon import Decomposition, goodman_bacon
-from pacte_eval.effects.differences.extended import ExtendedTwoWay
-from pacte_eval.effects.differences.fixed_effects import (
+from pacte_eval.effects.differences.group_time.effects import GroupTimeEffects
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
+from pacte_eval.effects.differences.honest.intervals import HonestDiD
+from pacte_eval.effects.differences.honest.pretest_power import pretest_power
+from pacte_eval.effects.differences.staggered.extended import ExtendedTwoWay
+from pacte_eval.effects.differences.staggered.imputation import Imputation, ImputationEffects
+from pacte_eval.effects.differences.staggered.interaction_weighted import SunAbraham
+from pacte_eval.effects.differences.two_by_two import DifferenceInDifferences
+from pacte_eval.effects.differences.two_way.bacon import Decomposition, goodman_bacon
+from pacte_eval.effects.differences.two_way.fixed_effects import (
     EventStudy,
     TwoWayEffects,
     TwoWayFixedEffects,
 )
-from pacte_eval.effects.differences.group_time import GroupTimeATT
-from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
-from pacte_eval.effects.differences.honest import HonestDiD
-from pacte_eval.effects.differences.imputation import Imputation, ImputationEffects
-from pacte_eval.effects.differences.interaction_weighted import SunAbraham
-from pacte_eval.effects.differences.pretest_power import pretest_power
-from pacte_eval.effects.differences.two_by_two import DifferenceInDifferences
 
 __all__ = [
     "Decomposition",

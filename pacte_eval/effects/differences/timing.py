@@ -1,11 +1,18 @@
-"""Units by period of first treatment, for regressions that need a period before it."""
+"""When units are first treated, and how long before they may feel it."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from pacte_eval.definitions.errors import InputError, counted
+from pacte_eval.designs.settings import is_whole
 from pacte_eval.frames import Panel
+
+
+def check_anticipation(periods: int) -> None:
+    """Refuse what is no number of periods before treatment."""
+    if not is_whole(periods, 0):
+        raise InputError(f"anticipation={periods} must be a number of periods, from 0")
 
 
 def cohort_codes(panel: Panel, periods: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:

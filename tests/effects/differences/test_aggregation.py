@@ -8,8 +8,8 @@ import pytest
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.contributions import StoredContributions
-from pacte_eval.effects.differences.group_time import GroupTimeATT
-from pacte_eval.effects.differences.group_time_effects import GroupShares, GroupTimeEffects
+from pacte_eval.effects.differences.group_time.effects import GroupShares, GroupTimeEffects
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
 
 from .staggered_panels import panel_of, staggered
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.differences.bacon import EARLIER, LATER, UNTREATED, goodman_bacon
-from pacte_eval.effects.differences.fixed_effects import TwoWayFixedEffects
+from pacte_eval.effects.differences.two_way.bacon import EARLIER, LATER, UNTREATED, goodman_bacon
+from pacte_eval.effects.differences.two_way.fixed_effects import TwoWayFixedEffects
 from pacte_eval.frames import Panel
 
 REFERENCE: Any = pd.read_csv(

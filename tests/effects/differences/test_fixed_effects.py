@@ -14,12 +14,12 @@ from linearmodels import PanelOLS
 from linearmodels.datasets import wage_panel
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.differences.fixed_effects import (
+from pacte_eval.effects.differences.two_way.fixed_effects import (
     EventStudy,
     TwoWayEffects,
     TwoWayFixedEffects,
 )
-from pacte_eval.effects.differences.two_way_regression import two_way_regression
+from pacte_eval.effects.differences.two_way.regression import two_way_regression
 from pacte_eval.frames import Panel
 
 REFERENCE: Any = pd.read_csv(Path(__file__).parents[2] / "reference" / "fixed_effects.csv")

@@ -21,8 +21,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.differences.group_time import GroupTimeATT
-from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
+from pacte_eval.effects.differences.group_time.effects import GroupTimeEffects
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
 from pacte_eval.frames import CrossSections
 
 from .dense_regressions import mpdta

@@ -18,16 +18,16 @@ from scipy import optimize, stats
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects import Effects
 from pacte_eval.effects.contributions import StoredContributions
-from pacte_eval.effects.differences.extended import ExtendedTwoWay
-from pacte_eval.effects.differences.fixed_effects import EventStudy
-from pacte_eval.effects.differences.group_time import GroupTimeATT
-from pacte_eval.effects.differences.honest import HonestDiD
-from pacte_eval.effects.differences.honest_magnitudes import RelativeMagnitudes
-from pacte_eval.effects.differences.honest_path import EventPath
-from pacte_eval.effects.differences.honest_smoothness import Smoothness, folded_quantile
-from pacte_eval.effects.differences.imputation import Imputation
-from pacte_eval.effects.differences.interaction_weighted import SunAbraham
-from pacte_eval.effects.differences.pretest_power import pretest_power
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
+from pacte_eval.effects.differences.honest.intervals import HonestDiD
+from pacte_eval.effects.differences.honest.magnitudes import RelativeMagnitudes
+from pacte_eval.effects.differences.honest.path import EventPath
+from pacte_eval.effects.differences.honest.pretest_power import pretest_power
+from pacte_eval.effects.differences.honest.smoothness import Smoothness, folded_quantile
+from pacte_eval.effects.differences.staggered.extended import ExtendedTwoWay
+from pacte_eval.effects.differences.staggered.imputation import Imputation
+from pacte_eval.effects.differences.staggered.interaction_weighted import SunAbraham
+from pacte_eval.effects.differences.two_way.fixed_effects import EventStudy
 from pacte_eval.effects.table import Wording, tidy
 from pacte_eval.frames import Panel
 

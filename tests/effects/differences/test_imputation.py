@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.differences.extended import ExtendedTwoWay
-from pacte_eval.effects.differences.fixed_effects import TwoWayFixedEffects
-from pacte_eval.effects.differences.imputation import Imputation
+from pacte_eval.effects.differences.staggered.extended import ExtendedTwoWay
+from pacte_eval.effects.differences.staggered.imputation import Imputation
+from pacte_eval.effects.differences.two_way.fixed_effects import TwoWayFixedEffects
 
 from .dense_regressions import Name, by_cell, cells, drawn, gapped, mpdta, panel_with, two_way
 from .staggered_panels import panel_of, staggered

@@ -15,9 +15,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.differences.gaussian_box import GaussianBox
-from pacte_eval.effects.differences.honest_path import EventPath
-from pacte_eval.effects.differences.pretest_power import AllTogether, EachPeriod, pretest_power
+from pacte_eval.effects.differences.honest.gaussian_box import GaussianBox
+from pacte_eval.effects.differences.honest.path import EventPath
+from pacte_eval.effects.differences.honest.pretest_power import (
+    AllTogether,
+    EachPeriod,
+    pretest_power,
+)
 
 REFERENCE: Any = pd.read_csv(Path(__file__).parents[2] / "reference" / "honest.csv").set_index(
     "specification"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.differences.cross_section_scores import att_of_levels
-from pacte_eval.effects.differences.group_time import GroupTimeATT
+from pacte_eval.effects.differences.group_time.estimator import GroupTimeATT
 from pacte_eval.effects.differences.nuisances import LeastSquares, logit_odds, tilted_odds
 from pacte_eval.effects.differences.two_by_two import DifferenceInDifferences, Method
 from pacte_eval.frames import CrossSections, Panel

@@ -10,8 +10,8 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.settings import check_choice, is_whole
-from pacte_eval.effects.differences.aggregation import KINDS, Aggregation, averages
-from pacte_eval.effects.differences.pretest import Pretest
+from pacte_eval.effects.differences.group_time.aggregation import KINDS, Aggregation, averages
+from pacte_eval.effects.differences.group_time.pretest import Pretest
 from pacte_eval.effects.effects import Effects
 from pacte_eval.effects.table import tidy
 

@@ -11,7 +11,7 @@ from scipy import sparse
 from pacte_eval.effects.contributions import Contributions
 from pacte_eval.effects.differences.arms import why_no_error_of_rows
 from pacte_eval.effects.differences.cross_section_scores import att_of_levels
-from pacte_eval.effects.differences.group_time_cells import Cell, Results
+from pacte_eval.effects.differences.group_time.cells import Cell, Results
 from pacte_eval.effects.differences.panel_scores import Method, NotIdentifiedError
 
 

@@ -22,10 +22,10 @@ import pandas as pd
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from pacte_eval.effects.differences.cell_effects import CellEffects, described
-from pacte_eval.effects.differences.cohort_contributions import CohortContributions
-from pacte_eval.effects.differences.staggered import StaggeredPanel
-from pacte_eval.effects.differences.unit_effects import UnitEffectsFit, fit_unit_effects
+from pacte_eval.effects.differences.staggered.cell_effects import CellEffects, described
+from pacte_eval.effects.differences.staggered.contributions import CohortContributions
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
+from pacte_eval.effects.differences.staggered.unit_effects import UnitEffectsFit, fit_unit_effects
 
 
 @dataclass(frozen=True, eq=False)

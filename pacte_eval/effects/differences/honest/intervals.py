@@ -15,9 +15,9 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import check_choice, is_number
-from pacte_eval.effects.differences.honest_magnitudes import RelativeMagnitudes
-from pacte_eval.effects.differences.honest_path import Combining, EventPath
-from pacte_eval.effects.differences.honest_smoothness import Smoothness
+from pacte_eval.effects.differences.honest.magnitudes import RelativeMagnitudes
+from pacte_eval.effects.differences.honest.path import Combining, EventPath
+from pacte_eval.effects.differences.honest.smoothness import Smoothness
 from pacte_eval.effects.effects import Effects
 from pacte_eval.effects.table import check_level, intervals, tidy
 

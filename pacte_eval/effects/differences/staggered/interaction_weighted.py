@@ -9,16 +9,17 @@ import numpy as np
 
 from pacte_eval.definitions.errors import InputError, check_kind, counted
 from pacte_eval.designs.settings import check_choice, is_whole
-from pacte_eval.effects.differences.cell_effects import saturated_effects
-from pacte_eval.effects.differences.cell_table import (
+from pacte_eval.effects.differences.group_time.effects import GroupTimeEffects
+from pacte_eval.effects.differences.staggered.cell_effects import saturated_effects
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
+from pacte_eval.effects.differences.staggered.table import (
     clustered,
     covariates_of,
     group_time_effects,
     shown,
     treated_population,
 )
-from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
-from pacte_eval.effects.differences.staggered import StaggeredPanel
+from pacte_eval.effects.differences.timing import check_anticipation
 from pacte_eval.effects.table import Wording, check_level, signed
 from pacte_eval.frames import Panel
 
@@ -62,10 +63,7 @@ class SunAbraham:
     def __post_init__(self) -> None:
         check_level(self.level)
         check_choice("control", self.control, ("never-treated", "last-treated"))
-        if not is_whole(self.anticipation, 0):
-            raise InputError(
-                f"anticipation={self.anticipation} must be a number of periods, from 0"
-            )
+        check_anticipation(self.anticipation)
         if not is_whole(-self.reference, 1 + self.anticipation):
             raise InputError(
                 f"reference={self.reference} must be a relative period before the anticipation of "

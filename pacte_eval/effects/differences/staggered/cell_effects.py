@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pacte_eval.effects.differences.cohort_contributions import CohortContributions
-from pacte_eval.effects.differences.staggered import StaggeredPanel
-from pacte_eval.effects.differences.unit_effects import fit_unit_effects
+from pacte_eval.effects.differences.staggered.contributions import CohortContributions
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
+from pacte_eval.effects.differences.staggered.unit_effects import fit_unit_effects
 
 
 @dataclass(frozen=True, eq=False)

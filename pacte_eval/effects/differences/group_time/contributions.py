@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.effects.contributions import Contributions, cluster_sums
-from pacte_eval.effects.differences.cohort_panel import CohortPanel
+from pacte_eval.effects.differences.group_time.cohort_panel import CohortPanel
 from pacte_eval.effects.differences.panel_scores import PanelModel, Rows
 
 _BLOCK = 8_192

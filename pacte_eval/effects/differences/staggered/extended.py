@@ -8,16 +8,17 @@ from typing import Literal
 import numpy as np
 
 from pacte_eval.definitions.errors import InputError, check_kind
-from pacte_eval.designs.settings import check_choice, is_whole
-from pacte_eval.effects.differences.cell_effects import saturated_effects
-from pacte_eval.effects.differences.cell_table import (
+from pacte_eval.designs.settings import check_choice
+from pacte_eval.effects.differences.group_time.effects import GroupTimeEffects
+from pacte_eval.effects.differences.staggered.cell_effects import saturated_effects
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
+from pacte_eval.effects.differences.staggered.table import (
     clustered,
     covariates_of,
     group_time_effects,
     treated_population,
 )
-from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
-from pacte_eval.effects.differences.staggered import StaggeredPanel
+from pacte_eval.effects.differences.timing import check_anticipation
 from pacte_eval.effects.table import Wording, check_level
 from pacte_eval.frames import Panel
 
@@ -57,10 +58,7 @@ class ExtendedTwoWay:
     def __post_init__(self) -> None:
         check_level(self.level)
         check_choice("free", self.free, ("post", "all"))
-        if not is_whole(self.anticipation, 0):
-            raise InputError(
-                f"anticipation={self.anticipation} must be a number of periods, from 0"
-            )
+        check_anticipation(self.anticipation)
 
     def fit(self, panel: Panel) -> GroupTimeEffects:
         """Estimate the effects.

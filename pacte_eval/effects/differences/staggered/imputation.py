@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pacte_eval.definitions.errors import InputError, check_kind
-from pacte_eval.designs.settings import is_whole
-from pacte_eval.effects.differences.cell_table import (
+from pacte_eval.definitions.errors import check_kind
+from pacte_eval.effects.differences.group_time.effects import GroupTimeEffects
+from pacte_eval.effects.differences.group_time.pretest import Pretest
+from pacte_eval.effects.differences.staggered.imputed import imputed_effects
+from pacte_eval.effects.differences.staggered.leads import lead_effects
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
+from pacte_eval.effects.differences.staggered.table import (
     cell_table,
     clustered,
     covariates_of,
     shown,
     treated_population,
 )
-from pacte_eval.effects.differences.group_time_effects import GroupTimeEffects
-from pacte_eval.effects.differences.imputed import imputed_effects
-from pacte_eval.effects.differences.leads import lead_effects
-from pacte_eval.effects.differences.pretest import Pretest
-from pacte_eval.effects.differences.staggered import StaggeredPanel
+from pacte_eval.effects.differences.timing import check_anticipation
 from pacte_eval.effects.effects import Effects
 from pacte_eval.effects.table import Wording, check_level
 from pacte_eval.frames import Panel
@@ -93,10 +93,7 @@ class Imputation:
 
     def __post_init__(self) -> None:
         check_level(self.level)
-        if not is_whole(self.anticipation, 0):
-            raise InputError(
-                f"anticipation={self.anticipation} must be a number of periods, from 0"
-            )
+        check_anticipation(self.anticipation)
 
     def fit(self, panel: Panel) -> ImputationEffects:
         """Estimate the effects.

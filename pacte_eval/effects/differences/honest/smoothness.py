@@ -21,7 +21,7 @@ import numpy as np
 from scipy import optimize, special
 from sklearn.linear_model import lars_path_gram
 
-from pacte_eval.effects.differences.honest_path import Combination, EventPath
+from pacte_eval.effects.differences.honest.path import Combination, EventPath
 
 _SCALE = 1e6
 _TINY = 1e-14

@@ -20,9 +20,9 @@ from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import is_whole
 from pacte_eval.effects.contributions import StoredContributions
 from pacte_eval.effects.differences.arms import why_no_error
-from pacte_eval.effects.differences.bacon import Decomposition, goodman_bacon
-from pacte_eval.effects.differences.timing import cohort_codes
-from pacte_eval.effects.differences.two_way_regression import (
+from pacte_eval.effects.differences.timing import check_anticipation, cohort_codes
+from pacte_eval.effects.differences.two_way.bacon import Decomposition, goodman_bacon
+from pacte_eval.effects.differences.two_way.regression import (
     TwoWayFit,
     observed_cells,
     two_way_regression,
@@ -150,10 +150,7 @@ class EventStudy:
 
     def __post_init__(self) -> None:
         check_level(self.level)
-        if not is_whole(self.anticipation, 0):
-            raise InputError(
-                f"anticipation={self.anticipation!r} must be a whole number of periods"
-            )
+        check_anticipation(self.anticipation)
         if not self._references or not all(is_whole(one, -(10**9)) for one in self._references):
             raise InputError(
                 f"reference={self.reference!r} must be one relative period or several, as [-1, -5]"

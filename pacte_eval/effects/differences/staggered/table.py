@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError
-from pacte_eval.effects.differences.cell_effects import CellEffects
-from pacte_eval.effects.differences.group_time_effects import GroupShares, GroupTimeEffects
-from pacte_eval.effects.differences.staggered import StaggeredPanel
+from pacte_eval.effects.differences.group_time.effects import GroupShares, GroupTimeEffects
+from pacte_eval.effects.differences.staggered.cell_effects import CellEffects
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
 from pacte_eval.effects.table import Wording, tidy
 from pacte_eval.frames import Panel
 

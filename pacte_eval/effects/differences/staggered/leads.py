@@ -9,10 +9,10 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs.settings import is_whole
-from pacte_eval.effects.differences.cell_table import clustered
-from pacte_eval.effects.differences.cohort_contributions import CohortContributions
-from pacte_eval.effects.differences.staggered import StaggeredPanel
-from pacte_eval.effects.differences.unit_effects import fit_unit_effects
+from pacte_eval.effects.differences.staggered.contributions import CohortContributions
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
+from pacte_eval.effects.differences.staggered.table import clustered
+from pacte_eval.effects.differences.staggered.unit_effects import fit_unit_effects
 from pacte_eval.effects.effects import Effects
 from pacte_eval.effects.table import Wording, signed, tidy
 

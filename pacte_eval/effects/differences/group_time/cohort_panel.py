@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.designs.scores.terms import model_terms
-from pacte_eval.effects.differences.group_time_cells import Groups
+from pacte_eval.effects.differences.group_time.cells import Groups
 from pacte_eval.effects.differences.panel_scores import whitening
 from pacte_eval.frames import Panel
 

@@ -16,17 +16,18 @@ from scipy import sparse
 
 from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, check_kind
 from pacte_eval.designs.scores.terms import model_terms
-from pacte_eval.designs.settings import check_choice, is_whole
+from pacte_eval.designs.settings import check_choice
 from pacte_eval.effects.contributions import Contributions, cluster_sums
-from pacte_eval.effects.differences.cohort_panel import CohortPanel
-from pacte_eval.effects.differences.group_time_cells import Base, Cell, Control, Groups, Results
-from pacte_eval.effects.differences.group_time_cross_sections import (
+from pacte_eval.effects.differences.group_time.cells import Base, Cell, Control, Groups, Results
+from pacte_eval.effects.differences.group_time.cohort_panel import CohortPanel
+from pacte_eval.effects.differences.group_time.cross_sections import (
     SparseContributions,
     fit_cross_sections,
 )
-from pacte_eval.effects.differences.group_time_effects import GroupShares, GroupTimeEffects
-from pacte_eval.effects.differences.group_time_panel import fit_panel
+from pacte_eval.effects.differences.group_time.effects import GroupShares, GroupTimeEffects
+from pacte_eval.effects.differences.group_time.panel import fit_panel
 from pacte_eval.effects.differences.panel_scores import METHODS, Method
+from pacte_eval.effects.differences.timing import check_anticipation
 from pacte_eval.effects.table import Wording, check_level, tidy
 from pacte_eval.frames import CrossSections, Panel
 
@@ -81,10 +82,7 @@ class GroupTimeATT:
         check_choice("control", self.control, _CONTROLS)
         check_choice("method", self.method, METHODS)
         check_choice("base", self.base, _BASES)
-        if not is_whole(self.anticipation, 0):
-            raise InputError(
-                f"anticipation={self.anticipation} must be a number of periods, from 0"
-            )
+        check_anticipation(self.anticipation)
 
     def fit(self, data: Panel | CrossSections) -> GroupTimeEffects:
         """Estimate all effects.

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.linalg import cho_solve, solve_triangular
 from scipy.linalg.lapack import dpstrf
 
-from pacte_eval.effects.differences.staggered import StaggeredPanel
+from pacte_eval.effects.differences.staggered.panel import StaggeredPanel
 
 _RANK = 1e-11
 _NULL = 1e-20

@@ -23,7 +23,7 @@ import numpy as np
 from scipy import special, stats
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.effects.differences.honest_path import Combination, EventPath
+from pacte_eval.effects.differences.honest.path import Combination, EventPath
 
 _NODES, _NODE_WEIGHTS = np.polynomial.legendre.leggauss(128)
 _FAR = 8.5

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pacte_eval.effects.differences.arms import why_no_error
-from pacte_eval.effects.differences.cell_contributions import Batch, CellContributions, rows_of
-from pacte_eval.effects.differences.cohort_panel import CohortPanel
-from pacte_eval.effects.differences.group_time_cells import Cell, Results
+from pacte_eval.effects.differences.group_time.cells import Cell, Results
+from pacte_eval.effects.differences.group_time.cohort_panel import CohortPanel
+from pacte_eval.effects.differences.group_time.contributions import (
+    Batch,
+    CellContributions,
+    rows_of,
+)
 from pacte_eval.effects.differences.panel_scores import Method, NotIdentifiedError, fit_changes
 
 

@@ -15,8 +15,8 @@ from scipy import optimize, special, stats
 
 from pacte_eval.definitions.errors import InputError, check_kind
 from pacte_eval.designs.settings import is_number
-from pacte_eval.effects.differences.gaussian_box import GaussianBox, Inside
-from pacte_eval.effects.differences.honest_path import EventPath
+from pacte_eval.effects.differences.honest.gaussian_box import GaussianBox, Inside
+from pacte_eval.effects.differences.honest.path import EventPath
 from pacte_eval.effects.effects import Effects
 from pacte_eval.effects.table import check_level, tidy
 

@@ -1,0 +1,1 @@
+"""Effects by group and period (Callaway and Sant'Anna), their averages and their pre-test."""

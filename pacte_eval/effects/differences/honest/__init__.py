@@ -1,0 +1,1 @@
+"""What departures from parallel trends, or a pre-test without power, leave of effects."""

@@ -1,0 +1,1 @@
+"""Regressions with effects of units and periods, and what they average."""
