@@ -327,7 +327,7 @@ def test_collinear_regressors_are_named() -> None:
         ({"reference": []}, "must be one relative period or several"),
         ({"reference": 0.5}, "must be one relative period or several"),
         ({"window": (3, -3)}, "two relative periods"),
-        ({"anticipation": -1}, "whole number of periods"),
+        ({"anticipation": -1}, "must be a number of periods"),
         ({"level": 95}, "between 0 and 1"),
     ],
 )
