@@ -16,6 +16,7 @@ from pacte_eval.effects.block import Operator, Path
 from pacte_eval.effects.inputs import Clusters
 from pacte_eval.effects.matched import MatchedOperator, homoscedastic_variance
 from pacte_eval.effects.matched_path import MatchedRows
+from pacte_eval.effects.reference_window import is_balanced
 from pacte_eval.effects.regression import Regression
 from pacte_eval.effects.standard_errors import (
     Adjustment,
@@ -159,8 +160,22 @@ class Task:
                 "n_control": path.n_control.astype(int),
                 "treated_mean": path.treated_mean,
                 "control_mean": path.control_mean,
+                "base_period": self._base_periods[place % len(self.outcomes)],
             }
         )
+
+    @cached_property
+    def _base_periods(self) -> list[str]:
+        """What each outcome is compared with in time, in words."""
+        return [
+            _base_period(one.labels, one.window)
+            + (
+                "\u202f: équilibrée, équivalent au niveau"
+                if one.base is not None and is_balanced(self.design, one.base[:, 0])
+                else ""
+            )
+            for one in self.outcomes
+        ]
 
     def _bootstrap(
         self,
@@ -206,7 +221,7 @@ class Task:
             se_kind=self.error_label(self.clusters.number),
             target_population=population(design),
             weights=_WEIGHTS[design.estimand],
-            base_period=_base_period(asked.labels, asked.window),
+            base_period=self._base_periods[0],
             control_group=comparison.control_label,
             contribution_kind=contribution_kind(self.se, design),
         )
