@@ -131,8 +131,8 @@ def _by_year(found: pd.DataFrame) -> pd.DataFrame:
 def _by_month(quality: Quality, coverage: dict[str, Coverage]) -> pd.DataFrame:
     """Months with the sums that the findings tell: of each of their years, its ramp-up apart.
 
-    A small number of rows that no month covers joins the sum of the last one, since the rows of the
-    year would tell it.
+    A ramp-up too small to be told, or all but it, joins the sum of its year. A small number of rows
+    that no month covers joins the sum of the last one. The rows of the year would tell them.
     """
     frames = []
     for table, months in months_covered(quality, coverage).groupby("table", sort=False):
@@ -140,6 +140,9 @@ def _by_month(quality: Quality, coverage: dict[str, Coverage]) -> pd.DataFrame:
         years = years_told(rows, coverage[str(table)])
         year = year_of(months["month"], years)
         level = year + months["flag"].eq(RAMP_UP).map({True: f" {RAMP_UP}", False: ""})
+        total = months["starting"].groupby(level).transform("sum")
+        untold = total.between(1, SMALLEST_SHOWN - 1).groupby(year).transform("any")
+        level = level.mask(untold, year)
         total = months["starting"].groupby(level).transform("sum")
         uncovered = by_year(rows["rows"], rows["month"], years)
         uncovered = uncovered.sub(months["starting"].groupby(year).sum(), fill_value=0)

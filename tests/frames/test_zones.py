@@ -58,7 +58,7 @@ def test_doses_are_counted_from_the_baseline() -> None:
 
 def test_missing_quarters_are_refused_with_their_number() -> None:
     frame = long_frame().sort_values(["ze", "quarter"])
-    with pytest.raises(InputError, match="'jobs' is missing for 2 zones × periods, as 'Arles'"):
+    with pytest.raises(InputError, match="'jobs' is missing for 2 zones × periods, as Arles"):
         read(frame.iloc[[*range(1, 9), *range(10, 24)]])
     with pytest.raises(InputError, match="'jobs' is missing for 3 zones × periods"):
         read(frame.assign(jobs=frame["jobs"].where(frame["quarter"] != 102)))

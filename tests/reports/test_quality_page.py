@@ -13,7 +13,7 @@ import frictionless
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pacte_eval.definitions.errors import InputError
@@ -189,6 +189,7 @@ def test_no_small_number_is_left_by_the_years_of_a_finding(pairs: list[tuple[int
     st.integers(0, 30),
     st.integers(0, 30),
 )
+@example([0] * 7 + [1] + [11] * 6 + [0] * 10, 0, 0)
 def test_no_small_number_is_left_by_the_months(sizes: list[int], early: int, late: int) -> None:
     """Coverage from July 2017 to June 2019; the findings tell the rows of every year."""
     coverage = {"contracts": (date(2017, 7, 1), date(2019, 6, 30))}
