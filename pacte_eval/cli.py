@@ -197,19 +197,52 @@ def cohort(
 
 
 @app.command()
+def protocol(
+    study: Annotated[str, typer.Argument(help="Identifier of the study: studies/STUDY/study.yml.")],
+    amend: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Record, with its reason, a change made since the protocol was frozen.",
+        ),
+    ] = None,
+    project: ProjectOption = Path(),
+) -> None:
+    """Freeze a study before its outcomes are read, and write its pre-analysis plan in French.
+
+    On confidential data, pacte run works only with a protocol that the declarations still follow.
+    """
+    from pacte_eval.definitions.project import Project
+    from pacte_eval.studies.protocol import freeze
+
+    print(freeze(Project(project), study, amend=amend))
+
+
+@app.command()
 def run(
     study: Annotated[str, typer.Argument(help="Identifier of the study: studies/STUDY/study.yml.")],
     source: SourceOption = None,
     out: Annotated[Path | None, typer.Option(help="Folder of results (default: results).")] = None,
+    override: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REASON",
+            help="Confidential data only: estimate although the verdicts on the design are not "
+            "all favourable. The reason is recorded in the protocol and printed in the report.",
+        ),
+    ] = None,
     project: ProjectOption = Path(),
     quiet: QuietOption = False,
 ) -> None:
-    """Run a study: cohort, designs, effects, verdicts, protected result tables."""
+    """Run a study: cohort, designs and their verdicts, effects, protected result tables.
+
+    On confidential data, effects stay sealed until the verdicts on the design are favourable.
+    """
     from pacte_eval.definitions.project import Project
     from pacte_eval.studies import run_study
 
     say = _say(quiet)
-    print(run_study(Project(project), study, source, out, say))
+    print(run_study(Project(project), study, source, out, say, override))
 
 
 @app.command()

@@ -75,6 +75,9 @@ class Thresholds(Definition):
     max_smd: float = Field(default=0.1, gt=0)
     min_support: float = Field(default=0.8, gt=0, le=1)
     min_effective_size: int = Field(default=100, ge=1)
+    max_detectable_effect: float = Field(
+        default=0.1, gt=0, le=1, description="For a rate, as a share, at 80 % power"
+    )
 
 
 class Experiment(Definition):

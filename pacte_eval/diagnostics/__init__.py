@@ -7,7 +7,7 @@ Public names
 ``balance_verdict(design, max_smd=0.1)``
 ``support_verdict(design, min_support)``
 ``effective_size_verdict(design, min_size)``
-``placebo_verdict(effects, months)``
+``placebo_verdict(effects, months)``, ``no_placebo()``
 ``power_verdict(design, standard_deviation, max_effect)``
 ``minimum_detectable_effect(design, standard_deviation, *, power=0.8, level=0.95) -> float``
 """
@@ -17,7 +17,7 @@ from pacte_eval.diagnostics.design import (
     effective_size_verdict,
     support_verdict,
 )
-from pacte_eval.diagnostics.placebo import placebo_verdict
+from pacte_eval.diagnostics.placebo import no_placebo, placebo_verdict
 from pacte_eval.diagnostics.power import minimum_detectable_effect, power_verdict
 from pacte_eval.diagnostics.verdicts import Verdicts
 
@@ -26,6 +26,7 @@ __all__ = [
     "balance_verdict",
     "effective_size_verdict",
     "minimum_detectable_effect",
+    "no_placebo",
     "placebo_verdict",
     "power_verdict",
     "support_verdict",

@@ -15,6 +15,14 @@ from pacte_eval.effects import Effects
 ALARM, REFUSAL = 0.05, 0.01
 
 
+def no_placebo() -> Verdicts:
+    """The verdict of a design that leaves no month out: there is nothing to test it on."""
+    sentence = (
+        "Aucun mois n’a été laissé hors de la comparaison\u202f: le placebo n’est pas testable."
+    )
+    return Verdicts.single("placebo", np.nan, ALARM, "non testable", sentence)
+
+
 def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
     """Joint Wald test that the effects at some months are all zero.
 
@@ -48,10 +56,7 @@ def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
     scale = np.maximum(1.0, effects.table["estimate"].abs().to_numpy())
     chosen = asked & np.isfinite(error) & (error > 1e-10 * scale)
     if not chosen.any():
-        sentence = (
-            "Aucun mois n’a été laissé hors de la comparaison\u202f: le placebo n’est pas testable."
-        )
-        return Verdicts.single("placebo", np.nan, ALARM, "non testable", sentence)
+        return no_placebo()
     estimates = effects.table["estimate"].to_numpy()[chosen]
     statistic, rank = _wald(estimates, effects.covariance(chosen).to_numpy())
     p = float(stats.chi2.sf(statistic, rank))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -87,6 +87,23 @@ class Outcomes:
         if absent:
             raise InputError(f"outcome '{self.name}' has no row for {counted(absent, 'unit')}")
         return self.values[position]
+
+    def at(self, periods: Sequence[Period]) -> Outcomes:
+        """The outcome at some periods only, in the order given.
+
+        Raises
+        ------
+        InputError
+            If it is not observed at one of them.
+        """
+        absent = [period for period in periods if period not in self.periods]
+        if absent:
+            raise InputError(
+                f"outcome '{self.name}' is not observed at {absent[0]!r}: its periods go from "
+                f"{self.periods[0]} to {self.periods[-1]}"
+            )
+        columns = [self.periods.index(period) for period in periods]
+        return replace(self, values=self.values[:, columns], periods=tuple(periods))
 
     def __len__(self) -> int:
         return len(self.units)

@@ -79,6 +79,33 @@ def takeaways(page: Page) -> Markdown:
     return Markdown("\n".join(f"- {line}" for line in lines))
 
 
+def nothing_estimated(page: Page) -> Markdown:
+    """What a page says whose estimates are sealed: nothing of any effect."""
+    state = page.results.table("protocol").frame.iloc[-1]
+    return Markdown(
+        f"**Aucun effet n'est estimé à ce stade.** {escape_markdown(str(state['reason']))}\n\nLes "
+        "personnes, leurs semblables et les contrôles de la comparaison sont décrits ci-dessous"
+        f"{THIN}; ce que ces personnes sont devenues après l'entrée n'a pas été lu pour cette page."
+    )
+
+
+def protocol(page: Page) -> Markdown:
+    """What a protocol is worth, and how many times the design was judged."""
+    attempts = page.results.run_log.get("design_attempts")
+    count = (
+        ""
+        if attempts is None
+        else f" Nombre de fois où le plan de comparaison a été jugé sur ces données{FIXED}: "
+        f"{number(attempts)}."
+    )
+    return Markdown(
+        "L'étude, la cohorte, les listes de codes et les seuils ont été gelés sous une empreinte. "
+        "C'est une garantie de procédure{thin}: l'outil consigne ce qu'il calcule, et ne peut rien "
+        "dire de ce qui est fait en dehors de lui.".replace("{thin}", THIN)
+        + count
+    )
+
+
 def question(page: Page) -> Markdown:
     """The question, and what the comparison stands for."""
     asked = next(c for c in page.study.comparisons if c.id == page.study.primary.comparison)

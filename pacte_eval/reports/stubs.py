@@ -140,17 +140,20 @@ def _quality_stub(results: ResultSet, folder: Path, place: Path) -> Stub:
 
 def _parts(results: ResultSet, cell: str) -> tuple[str, ...]:
     """The parts of a page: some are there only where the cell has rows for them."""
+    protocol = ("protocole",) if "protocol" in results.tables and cell == WHOLE else ()
+    if "effects" not in results.tables:
+        return ("scelle", *protocol, "provenance")
     if results.table("effects").select(cell=cell).frame["estimate"].notna().sum() == 0:
         return ("sans-resultat",)
     if "persons.yml" in results.definitions:
-        return ("personnes",)
+        return ("personnes", *protocol)
     optional = {"bounds": "hors-support", "truth": "verite"}
     present = [
         part
         for table, part in optional.items()
         if table in results.tables and len(results.table(table).select(cell=cell))
     ]
-    return ("etude" if cell == WHOLE else "cellule", *present, "annexes")
+    return ("etude" if cell == WHOLE else "cellule", *present, *protocol, "annexes")
 
 
 def write_stubs(project: Path, stubs: Sequence[Stub]) -> None:

@@ -248,6 +248,18 @@ def benchmark(page: Page) -> Markdown:
     )
 
 
+def protocol(page: Page) -> Markdown:
+    """When the study was frozen, what changed since and why, and the state of the estimates."""
+    return Markdown(
+        markdown_table(
+            page.results.table("protocol"),
+            ["date", "event", "hash", "changed", "reason"],
+            titles={"date": "Date", "changed": "Déclarations"},
+            formats={"hash": lambda value: f"`{value}`"},
+        )
+    )
+
+
 def provenance(page: Page) -> Markdown:
     """What the numbers were made from."""
     made = page.results.provenance

@@ -5,8 +5,8 @@ write it in points. `unit` names that unit for the page. `cell` is ``"region"`` 
 population, otherwise the identifier of a public or territory (table `cells`).
 
 Public names: `SOURCES`, `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`,
-`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, `NOT_MEASURED`; of a source's quality, `FINDINGS`,
-`COVERAGE`, `LINKAGE`, `UNMEASURABLE`; and `SCHEMAS`, all of them by name;
+`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, `NOT_MEASURED`, `PROTOCOL`; of a source's quality,
+`FINDINGS`, `COVERAGE`, `LINKAGE`, `UNMEASURABLE`; and `SCHEMAS`, all of them by name;
 `WHOLE`, the cell of the whole population; `LEVEL` and `DIFFERENCE`, the contrasts;
 `RAW_GAP`, the benchmark row that corrects nothing.
 """
@@ -420,6 +420,26 @@ NOT_MEASURED = Schema(
     shown=("kind", "label", "sentence"),
 )
 
+PROTOCOL = Schema(
+    name="protocol",
+    title="Protocole, amendements et dérogations",
+    columns=(
+        Column("rank", "integer", "Ordre"),
+        Column("date", "text", "Date", note="Vide pour l'état de cette exécution."),
+        Column(
+            "event",
+            "text",
+            "Événement",
+            note="« gel », « amendement », « dérogation », puis l'état des estimations.",
+        ),
+        Column("hash", "text", "Empreinte", note="Début de l'empreinte SHA-256 du protocole."),
+        Column("changed", "text", "Déclarations changées"),
+        Column("reason", "text", "Motif"),
+    ),
+    key=("rank",),
+    shown=("date", "event", "hash", "changed", "reason"),
+)
+
 
 def _adding_up(*counts: str) -> tuple[tuple[Column, ...], tuple[str, ...], tuple[Persons, ...]]:
     """Secret columns and rules of counts whose rows add up to a total that is shown elsewhere.
@@ -574,6 +594,7 @@ SCHEMAS: dict[str, Schema] = {
         BENCHMARK,
         CELLS,
         NOT_MEASURED,
+        PROTOCOL,
         FINDINGS,
         COVERAGE,
         LINKAGE,

@@ -1,7 +1,8 @@
-"""One comparison in one cell: designs first, then effects, then verdicts, as rows of result tables.
+"""One comparison in one cell: designs and their verdicts first, effects after, as rows of tables.
 
 The level design may use past outcomes up to the months held out; the difference design uses none
-from its reference window onward. Both are fixed before any outcome after entry is read.
+from its reference window onward. `Analysis.design` fixes both and reads no outcome after entry;
+`Analysis.effects` estimates from what it fixed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from pacte_eval.diagnostics import (
     balance_verdict,
     effective_size_verdict,
     minimum_detectable_effect,
+    no_placebo,
     placebo_verdict,
+    power_verdict,
     support_verdict,
 )
 from pacte_eval.effects import Effects, estimate, full_att_bounds
@@ -69,6 +72,17 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class Designed:
+    """A cell whose designs are fixed, and what they are judged to be worth."""
+
+    cell: Cell
+    comparison: Comparison
+    level: Design
+    difference: Design
+    verdicts: Verdicts
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What a study asks of one comparison.
 
@@ -83,8 +97,8 @@ class Analysis:
     asked: ComparisonDefinition
     held_out: Sequence[int] = ()
 
-    def run(self, comparison: Comparison, cell: Cell, findings: Findings) -> Design:
-        """Analyse one cell and return its level design."""
+    def design(self, comparison: Comparison, cell: Cell, findings: Findings) -> Designed:
+        """Fix the designs of one cell and judge them, from what precedes entry alone."""
         estimator = self.study.estimators.main
         comparison = prepared(comparison, estimator)
         level = named_design(estimator, comparison).fit(comparison)
@@ -103,17 +117,29 @@ class Analysis:
             if design.score is not None:
                 findings.add("overlap", _overlap(design), **labelled)
             findings.add("support", _support(design), **labelled)
-        primary = self._level_effects(level, place, findings)
-        self._difference_effects(difference, comparison, place, findings)
-        if lost(level):
-            self._beyond_support(level, comparison, place, findings)
-        self._verdicts(level, primary, place, findings)
-        return level
+        verdicts = self._verdicts(level)
+        findings.add(
+            "verdicts",
+            verdicts.table,
+            design=LEVEL,
+            n_treated=int(level.comparison.treated.sum()),
+            n_supported=level.n_treated,
+            **place,
+        )
+        return Designed(cell, comparison, level, difference, verdicts)
+
+    def effects(self, designed: Designed, findings: Findings) -> None:
+        """Estimate the effects of one cell from the designs that were fixed."""
+        place = {"cell": designed.cell.id, "comparison": self.asked.id}
+        self._level_effects(designed.level, place, findings)
+        self._difference_effects(designed.difference, designed.comparison, place, findings)
+        if lost(designed.level):
+            self._beyond_support(designed.level, designed.comparison, place, findings)
 
     def _periods(self, outcome: str) -> Sequence[Period]:
         return self.cohort.outcomes[outcome].periods
 
-    def _level_effects(self, design: Design, place: dict[str, str], findings: Findings) -> Effects:
+    def _level_effects(self, design: Design, place: dict[str, str], findings: Findings) -> None:
         trained = None
         if TRAINED_SINCE in self.cohort.outcomes:
             since = estimate(design, self.cohort.outcomes[TRAINED_SINCE]).table
@@ -126,9 +152,6 @@ class Analysis:
             if trained is not None:
                 rows["controls_trained_since"] = rows["when"].map(trained)
             findings.add("effects", _dated(rows), n_lost=lost(design), **place)
-            if name == self.study.primary.outcome:
-                primary = effects
-        return primary
 
     def _difference_effects(
         self, design: Design, comparison: Comparison, place: dict[str, str], findings: Findings
@@ -292,27 +315,24 @@ class Analysis:
         label = self.cohort.covariate_labels[covariate]
         return label if level in ("", "oui") else f"{label}\u00a0: {level_label(covariate, level)}"
 
-    def _verdicts(
-        self, design: Design, effects: Effects, place: dict[str, str], findings: Findings
-    ) -> None:
+    def _verdicts(self, design: Design) -> Verdicts:
+        """The gate: what is judged before any outcome after entry is read."""
         thresholds = self.study.thresholds
         verdicts = [
             _discreet(support_verdict(design, thresholds.min_support), lost(design)),
             balance_verdict(design, thresholds.max_smd, self._label),
             effective_size_verdict(design, thresholds.min_effective_size),
         ]
-        if self.held_out:
-            verdicts.append(placebo_verdict(effects, list(self.held_out)))
-        for verdict in verdicts:
-            trained = int(design.comparison.treated.sum())
-            findings.add(
-                "verdicts",
-                verdict.table,
-                design=LEVEL,
-                n_treated=trained,
-                n_supported=design.n_treated,
-                **place,
-            )
+        outcome = self.cohort.outcomes[self.study.primary.outcome]
+        if outcome.measure == "part":
+            verdicts.append(power_verdict(design, HALF, thresholds.max_detectable_effect))
+        months = list(self.held_out)
+        if months:
+            before = estimate(design, outcome.at(months), cluster="person")
+            verdicts.append(placebo_verdict(before, months))
+        else:
+            verdicts.append(no_placebo())
+        return Verdicts.joined(verdicts)
 
 
 def lost(design: Design) -> int:

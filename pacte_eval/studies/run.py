@@ -1,13 +1,14 @@
-"""A study from end to end: cohort, designs, effects, verdicts, protected tables, result set.
+"""A study from end to end: cohort, designs, seal, effects, protected tables, result set.
 
-Results appear whole or not at all: every stage is computed first, then the result set is swapped in
-by rename.
+Designs are fixed and judged in every cell before the first effect is estimated in any. Results
+appear whole or not at all: every stage is computed first, then the result set is swapped in by
+rename.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,46 +16,38 @@ from pathlib import Path
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from pacte_eval.cohorts import Cohort, build_cohort
-from pacte_eval.cohorts.memory import memory_needed
-from pacte_eval.cohorts.persons import resolve
-from pacte_eval.definitions.cells import PublicDefinition
-from pacte_eval.definitions.coherence import check_on_cohort, check_on_persons
-from pacte_eval.definitions.cohort import CohortDefinition
+from pacte_eval.cohorts import Cohort
 from pacte_eval.definitions.errors import InputError, counted
-from pacte_eval.definitions.machine import read_machine
-from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
+from pacte_eval.definitions.protocol import Protocol
 from pacte_eval.definitions.study import StudyDefinition
 from pacte_eval.definitions.vocabulary import TABLES
 from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
 from pacte_eval.results.provenance import provenance
 from pacte_eval.results.schemas import LEVEL, SCHEMAS, WHOLE
-from pacte_eval.studies.analysis import Analysis, Findings
+from pacte_eval.studies.analysis import Analysis, Designed, Findings
 from pacte_eval.studies.cells import Cell, cells_of
-from pacte_eval.studies.cohort import check_names, named_source
+from pacte_eval.studies.declared import declared_texts
 from pacte_eval.studies.designs import check_terms
 from pacte_eval.studies.experiment import beside_experiment
+from pacte_eval.studies.journal import record_attempt
+from pacte_eval.studies.protocol import PROTOCOL, read_protocol, record_override
+from pacte_eval.studies.reading import Data, read_data
+from pacte_eval.studies.seal import Seal, history_of, seal_of
 from pacte_eval.studies.truth import beside_truth, planted_truth
-from pacte_eval.tables.fingerprint import fingerprint_of
-from pacte_eval.tables.source import Nature, Source, open_source, read_description
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Data:
-    """What a study reads: its cohort, where it came from and what it is."""
+class Fixed:
+    """One comparison in one cell, designed and not yet estimated."""
 
-    cohort: Cohort
-    nature: Nature
-    folder_name: str
-    fingerprint: str
-    definitions: dict[str, str]
-    held_out: tuple[int, ...]
-    seeds: dict[str, int]
-    source: Source | None = None
+    analysis: Analysis
+    cell: Cell
+    designed: Designed
+    findings: Findings
 
 
 def run_study(
@@ -63,8 +56,12 @@ def run_study(
     source: Path | None = None,
     out: Path | None = None,
     progress: Progress = lambda _: None,
+    override: str | None = None,
 ) -> Path:
     """Run a study and write its result set.
+
+    On confidential data the study needs its frozen protocol, and nothing after entry is computed
+    unless the verdicts on its design are favourable, or an override is recorded.
 
     Parameters
     ----------
@@ -77,6 +74,8 @@ def run_study(
         Where results go, ``results`` in the project by default.
     progress : callable
         Told each stage.
+    override : str, optional
+        The reason to estimate in spite of unfavourable verdicts; recorded in the protocol.
 
     Returns
     -------
@@ -86,24 +85,41 @@ def run_study(
     Raises
     ------
     InputError
-        For any mistake in what the user gave; nothing is then written.
+        For any mistake in what the user gave; no result is then written.
     """
     started = time.monotonic()
     study = project.study(identifier)
-    data = _read(project, study, source, progress)
+    data = read_data(project, study, source, progress)
+    protocol = read_protocol(project, identifier)
+    if override is not None:
+        if data.nature != "confidential":
+            raise InputError(
+                f"study '{identifier}': its data are not confidential, nothing is sealed: leave "
+                "--override out"
+            )
+        protocol = record_override(project, identifier, override)
+    log: dict[str, object] = {}
     with threadpool_limits(1, user_api="blas"):
-        findings = _analyse(project, study, data, progress)
+        findings, fixed = _design(project, study, data, progress)
+        main = _main_verdicts(study, fixed)
+        seal = seal_of(data.nature, main, protocol)
+        if protocol is not None and data.nature == "confidential":
+            folder = project.root / "studies" / identifier
+            attempts = record_attempt(folder, protocol, data.fingerprint, main, seal)
+            log["design_attempts"] = attempts
+        progress(seal.sentence)
+        _estimate(study, data, fixed, seal, findings, progress)
+    if protocol is not None:
+        findings.add("protocol", history_of(protocol, seal))
     progress("protecting and writing tables")
-    definitions = data.definitions | {
-        "study.yml": _text(project, f"studies/{identifier}/study.yml")
-    }
-    folder = (out or project.root / "results") / identifier / data.folder_name / "interne"
+    texts = declared_texts(project, study)
     return write_result_set(
-        folder,
+        (out or project.root / "results") / identifier / data.folder_name / "interne",
         _protected(findings, data.cohort),
-        definitions=definitions,
-        provenance=provenance(definitions, data.fingerprint, data.seeds),
-        run_log={
+        definitions=_definitions(project, identifier, texts, protocol),
+        provenance=provenance(texts, data.fingerprint, data.seeds),
+        run_log=log
+        | {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - started, 1),
         },
@@ -112,23 +128,35 @@ def run_study(
     )
 
 
-def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Progress) -> Findings:
-    """Every comparison in every cell; one BLAS thread, so that bytes do not depend on threads."""
+def _definitions(
+    project: Project, identifier: str, texts: dict[str, str], protocol: Protocol | None
+) -> dict[str, str]:
+    """The definitions that go with the results, and the protocol they were made under."""
+    kept = {name: text for name, text in texts.items() if name.endswith(".yml")}
+    path = project.path(f"studies/{identifier}/{PROTOCOL}")
+    if protocol is not None and path is not None:
+        kept[PROTOCOL] = path.read_text(encoding="utf-8")
+    return kept
+
+
+def _design(
+    project: Project, study: StudyDefinition, data: Data, progress: Progress
+) -> tuple[Findings, list[Fixed]]:
+    """Fix the designs of every comparison in every cell.
+
+    One BLAS thread, so that bytes do not depend on the number of threads.
+    """
     check_terms(study.estimators.main, list(data.cohort.covariates.columns))
     findings = Findings()
-    truth = None
     if data.source is not None:
-        truth = planted_truth(data.source)
         losses = data.source.losses
         findings.add("sources", losses.assign(table=losses["table"].map(TABLES)))
+    fixed = []
     for asked in study.comparisons:
         analysis = Analysis(study, data.cohort, asked, data.held_out)
         comparison = data.cohort.compare(asked.treated, asked.control)
-        for cell in _cells(project, study):
-            if cell.id in data.cohort.not_measurable:
-                _describe_not_measured(findings, cell, data.cohort.not_measurable[cell.id])
-                continue
-            progress(f"{asked.id}: {cell.label}")
+        for cell in _measurable(project, study, data.cohort, findings):
+            progress(f"{asked.id}: {cell.label}: who is compared with whom")
             restricted = cell.of(comparison)
             treated = 0 if restricted is None else int(restricted.treated.sum())
             if asked.id == study.primary.comparison:
@@ -142,108 +170,67 @@ def _analyse(project: Project, study: StudyDefinition, data: Data, progress: Pro
                 continue
             found = Findings()
             try:
-                design = analysis.run(restricted, cell, found)
+                designed = analysis.design(restricted, cell, found)
             except InputError:
                 if cell.id == WHOLE:
                     raise
                 progress(f"{asked.id}: {cell.label}: no design could be fitted")
                 _describe_failure(findings, asked.id, cell, treated)
                 continue
-            if truth is not None:
-                beside_truth(truth, data.cohort, analysis, design, cell, found)
-            findings.take(found)
-    if study.experiment is not None:
-        beside_experiment(data.cohort, study, findings)
-    return findings
+            fixed.append(Fixed(analysis, cell, designed, found))
+    return findings, fixed
 
 
-def _read(
-    project: Project, study: StudyDefinition, source: Path | None, progress: Progress
-) -> Data:
-    if study.cohort is not None:
-        return _read_tables(project, study, study.cohort, source, progress)
-    if study.persons is None:
-        raise InputError(f"study '{study.id}' names neither a cohort nor persons")
-    if source is not None:
-        raise InputError(f"study '{study.id}' reads its own file of persons: leave --source out")
-    progress("reading the file of persons")
-    definition = project.persons(study.id, study.persons)
-    check_on_persons(study, definition)
-    _refuse_confidential(definition.nature, f"studies/{study.id}/{study.persons}")
-    folder = project.folder_of(f"studies/{study.id}/{study.persons}")
-    return Data(
-        cohort=Cohort.from_persons(definition, folder),
-        nature=definition.nature,
-        folder_name=definition.id,
-        fingerprint=fingerprint_of(_files(definition, folder)),
-        definitions={"persons.yml": _text(project, f"studies/{study.id}/{study.persons}")},
-        held_out=(),
-        seeds={},
-    )
-
-
-def _read_tables(
-    project: Project,
+def _estimate(
     study: StudyDefinition,
-    cohort: str,
-    source: Path | None,
+    data: Data,
+    fixed: list[Fixed],
+    seal: Seal,
+    findings: Findings,
     progress: Progress,
-) -> Data:
-    definition = project.cohort(cohort)
-    check_names(project, definition)
-    check_on_cohort(study, definition)
-    publics = _publics(project, study, definition)
-    asked = study.subgroups.territories
-    territories = {name: project.territory(name) for name in asked} | project.territories()
-    machine = read_machine(project.root)
-    folder = named_source(project, source, f"study '{study.id}'")
-    _refuse_confidential(read_description(folder).nature, str(folder / "source.yml"))
-    opened = open_source(folder, progress, machine)
-    needed = memory_needed(definition, opened)
-    needed.refuse_beyond(machine)
-    texts = {"cohort.yml": f"cohorts/{cohort}.yml"} | {
-        f"public-{public.id}.yml": f"cohorts/publics/{public.id}.yml" for public in publics
-    }
-    return Data(
-        cohort=build_cohort(
-            definition,
-            opened,
-            publics,
-            progress,
-            list(territories.values()),
-            needed.spill(machine),
-        ),
-        nature=opened.nature,
-        folder_name=folder.resolve().name,
-        fingerprint=opened.fingerprint,
-        definitions={name: _text(project, path) for name, path in texts.items()},
-        held_out=_held_out(definition),
-        seeds={"controls": definition.controls.seed},
-        source=opened,
+) -> None:
+    """Estimate what was designed, unless it is sealed."""
+    truth = None if data.source is None else planted_truth(data.source)
+    for one in fixed:
+        asked, cell = one.analysis.asked, one.cell
+        if not seal.closed:
+            progress(f"{asked.id}: {cell.label}: effects")
+            try:
+                one.analysis.effects(one.designed, one.findings)
+                if truth is not None:
+                    beside_truth(
+                        truth, data.cohort, one.analysis, one.designed.level, cell, one.findings
+                    )
+            except InputError:
+                if cell.id == WHOLE:
+                    raise
+                progress(f"{asked.id}: {cell.label}: no effect could be estimated")
+                treated = int(one.designed.comparison.treated.sum())
+                _describe_failure(findings, asked.id, cell, treated)
+                continue
+        findings.take(one.findings)
+    if study.experiment is not None and not seal.closed:
+        beside_experiment(data.cohort, study, findings)
+
+
+def _main_verdicts(study: StudyDefinition, fixed: list[Fixed]) -> Verdicts:
+    """The verdicts of the main comparison on its whole population."""
+    return next(
+        one.designed.verdicts
+        for one in fixed
+        if one.cell.id == WHOLE and one.analysis.asked.id == study.primary.comparison
     )
 
 
-def _publics(
-    project: Project, study: StudyDefinition, definition: CohortDefinition
-) -> list[PublicDefinition]:
-    """The publics that the study reports on and those that the rules of its cohort name."""
-    named = dict.fromkeys((*study.subgroups.publics, *definition.publics))
-    return [project.public(identifier) for identifier in named]
-
-
-def _held_out(definition: CohortDefinition) -> tuple[int, ...]:
-    if definition.history.hold_out is None:
-        return ()
-    first, last = definition.history.hold_out
-    return tuple(range(first, last + 1))
-
-
-def _refuse_confidential(nature: Nature, where: str) -> None:
-    if nature == "confidential":
-        raise InputError(
-            f"{where}: confidential data wait for the protocol and its gate, which this version "
-            "does not have: a study on them would read outcomes before its design is frozen"
-        )
+def _measurable(
+    project: Project, study: StudyDefinition, cohort: Cohort, findings: Findings
+) -> Iterator[Cell]:
+    """The cells whose members the source tells; the others are described as not measured."""
+    for cell in _cells(project, study):
+        if cell.id in cohort.not_measurable:
+            _describe_not_measured(findings, cell, cohort.not_measurable[cell.id])
+        else:
+            yield cell
 
 
 def _cells(project: Project, study: StudyDefinition) -> list[Cell]:
@@ -298,14 +285,3 @@ def _protected(findings: Findings, cohort: Cohort) -> dict[str, ProtectedTable]:
     tables = {name: protect(findings.frame(name), SCHEMAS[name]) for name in findings.rows}
     flow = cohort.flow.assign(arm=cohort.flow["arm"].map(cohort.arm_labels))
     return tables | {"flow": protect_flow(flow)}
-
-
-def _files(definition: PersonsDefinition, folder: Path) -> list[Path]:
-    return sorted({resolve(arm.file, folder) for arm in definition.arms.values()})
-
-
-def _text(project: Project, relative: str) -> str:
-    path = project.path(relative)
-    if path is None:
-        raise InputError(f"{project.root / relative}: no such file")
-    return path.read_text(encoding="utf-8")

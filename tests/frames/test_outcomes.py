@@ -50,3 +50,12 @@ def test_mistakes_get_one_sentence(changes: dict[str, Any], message: str) -> Non
 def test_a_unit_without_row_is_refused() -> None:
     with pytest.raises(InputError, match="no row for fewer than 11 units"):
         employment().aligned(pd.Index(["a", "z"]))
+
+
+def test_some_periods_are_kept_in_the_order_asked() -> None:
+    outcome = Outcomes("emploi", np.arange(6.0).reshape(2, 3), (-1, 0, 1), pd.Index(["a", "b"]))
+    kept = outcome.at([1, -1])
+    assert kept.periods == (1, -1)
+    assert kept.values.tolist() == [[2, 0], [5, 3]]
+    with pytest.raises(InputError, match="not observed at 4: its periods go from -1 to 1"):
+        outcome.at([4])
