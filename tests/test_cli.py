@@ -354,7 +354,7 @@ def test_an_unknown_territory_suggests_the_nearest(pacte: Pacte) -> None:
         lambda study: study.update(subgroups={"territories": ["regoin-93"]}),
     )
     ran = pacte("run", "certifiante-2019", "-q", "--source", "tables")
-    ran.refused("territory 'regoin-93'", "did you mean 'region-93'?")
+    ran.refused("'regoin-93'", "neither a territory nor a zoning", "did you mean 'region-93'?")
     assert not Path("results").exists()
 
 

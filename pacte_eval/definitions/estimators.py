@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from pacte_eval.definitions.reading import Definition
 
@@ -175,6 +175,36 @@ EstimatorDefinition = Annotated[
     | EntropyBalancingDefinition
     | CovariateBalancingScoreDefinition,
     Field(discriminator="design"),
+]
+
+
+class DoublyRobustDefinition(Definition):
+    """A score and a regression of outcomes, either of which may be wrong."""
+
+    effect: Literal["DoublyRobust"]
+    folds: int = Field(default=5, ge=1)
+    seed: int = 0
+
+
+class GroupTimeDefinition(Definition):
+    """Callaway and Sant'Anna's group-time effects, on persons by calendar month."""
+
+    effect: Literal["GroupTimeATT"]
+
+
+EffectDefinition = Annotated[
+    DoublyRobustDefinition | GroupTimeDefinition, Field(discriminator="effect")
+]
+
+
+def _what_it_names(value: Any) -> str:
+    names_effect = "effect" in value if isinstance(value, dict) else hasattr(value, "effect")
+    return "Effect" if names_effect else "Design"
+
+
+AlternativeDefinition = Annotated[
+    Annotated[EstimatorDefinition, Tag("Design")] | Annotated[EffectDefinition, Tag("Effect")],
+    Discriminator(_what_it_names),
 ]
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from pacte_eval.definitions.cohort import Identifier
-from pacte_eval.definitions.estimators import EstimatorDefinition
+from pacte_eval.definitions.cohort import CovariateName, Identifier
+from pacte_eval.definitions.estimators import AlternativeDefinition, EstimatorDefinition
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.reading import Definition
 
@@ -42,9 +42,10 @@ class ComparisonDefinition(Definition):
 
 
 class Estimators(Definition):
-    """The estimator whose results are the study's."""
+    """The estimator whose results are the study's, and those set beside it."""
 
     main: EstimatorDefinition
+    alternatives: tuple[AlternativeDefinition, ...] = ()
 
 
 class Primary(Definition):
@@ -63,10 +64,15 @@ class Difference(Definition):
 
 
 class Subgroups(Definition):
-    """Publics and territories, by identifier, for which the effect is estimated again."""
+    """Publics and territories for which the effect is estimated again."""
 
-    publics: tuple[Identifier, ...] = ()
-    territories: tuple[Identifier, ...] = ()
+    publics: Literal["all"] | tuple[Identifier, ...] = Field(
+        default=(), description="Identifiers, or all of those declared"
+    )
+    territories: tuple[Identifier, ...] = Field(
+        default=(), description="Identifiers, or zonings for all of their territories"
+    )
+    crossed: bool = Field(default=False, description="Each public in each territory as well")
 
 
 class Thresholds(Definition):
@@ -78,6 +84,50 @@ class Thresholds(Definition):
     max_detectable_effect: float = Field(
         default=0.1, gt=0, le=1, description="For a rate, as a share, at 80 % power"
     )
+    min_linked: float = Field(
+        default=0.95, gt=0, le=1, description="Share of the entries of each arm with a person key"
+    )
+    min_equipoise: float = Field(
+        default=0.5, gt=0, le=1, description="Share of each arm with a preference of 0.3 to 0.7"
+    )
+    max_attrition_gap: float = Field(
+        default=0.05, gt=0, le=1, description="Between the shares of both arms still observed"
+    )
+    min_gamma: float = Field(default=1.2, ge=1, description="Rosenbaum's Γ to withstand")
+    min_e_value: float = Field(default=1.5, ge=1, description="Of the interval's limit")
+    min_lambda: float = Field(default=1.2, ge=1, description="Tan's Λ to withstand")
+
+
+class NegativeControl(Definition):
+    """An outcome that training cannot move, months before entry, and why it cannot."""
+
+    outcome: Identifier
+    months: Annotated[tuple[int, int], AfterValidator(_before_entry)]
+    because: str
+
+
+class Plasmode(Definition):
+    """Outcomes simulated on the study's own people, to choose an estimator before the protocol."""
+
+    effects: tuple[float, ...] = Field(default=(0.0, 0.1), min_length=1)
+    draws: int = Field(default=200, ge=2)
+    seed: int = 0
+
+
+class Cost(Definition):
+    """What one training costs on average, and where the number is from."""
+
+    unit: float = Field(gt=0, description="Euros per pathway of the axis")
+    later: float = Field(ge=0, description="Euros per later training of the people compared with")
+    source: str
+
+
+class Heterogeneity(Definition):
+    """Which characteristics may go with a larger effect: declared, never searched for."""
+
+    persons: tuple[CovariateName, ...] = Field(min_length=1)
+    places: tuple[Identifier, ...] = ()
+    within: Identifier = Field(default="ze2010", description="The zoning effects vary over")
 
 
 class Experiment(Definition):
@@ -104,6 +154,13 @@ class StudyDefinition(Definition):
     difference: Difference
     subgroups: Subgroups = Subgroups()
     thresholds: Thresholds = Thresholds()
+    negative_controls: tuple[NegativeControl, ...] = ()
+    blocks: dict[str, tuple[Identifier, ...]] = Field(
+        default={}, description="Covariates that are left out together, by name in French"
+    )
+    plasmode: Plasmode | None = None
+    cost: Cost | None = None
+    heterogeneity: Heterogeneity | None = None
     experiment: Experiment | None = None
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.definitions.subgroups import publics_asked, territories_asked
 
 CODE_LISTS = ("zones.csv", "communes.csv")
 
@@ -28,14 +29,14 @@ def declared_texts(project: Project, study: StudyDefinition) -> dict[str, str]:
     else:
         cohort = project.cohort(study.cohort)
         paths["cohort.yml"] = f"cohorts/{study.cohort}.yml"
-        for name in dict.fromkeys((*study.subgroups.publics, *cohort.publics)):
+        asked = [public.id for public in publics_asked(project, study)]
+        for name in dict.fromkeys((*asked, *cohort.publics)):
             project.public(name)
             paths[f"public-{name}.yml"] = f"cohorts/publics/{name}.yml"
-        for name in study.subgroups.territories:
-            project.territory(name)
-            own = f"cohorts/territories/{name}.yml"
+        for territory in territories_asked(project, study):
+            own = f"cohorts/territories/{territory.id}.yml"
             if project.path(own) is not None:
-                paths[f"territoire-{name}.yml"] = own
+                paths[f"territoire-{territory.id}.yml"] = own
         paths |= {name: f"cohorts/territories/{name}" for name in CODE_LISTS}
     return {name: _text(project, path) for name, path in paths.items()}
 

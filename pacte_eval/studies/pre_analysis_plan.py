@@ -11,6 +11,7 @@ from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.prose import cohort_in_french, warnings_in_french
 from pacte_eval.definitions.protocol import SHOWN, Protocol
 from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.definitions.subgroups import publics_asked, territories_asked
 from pacte_eval.definitions.vocabulary import COVARIATES, OUTCOMES
 
 THIN, FIXED = "\u202f", "\u00a0"
@@ -98,15 +99,15 @@ def _method(project: Project, study: StudyDefinition) -> list[str]:
 
 
 def _subgroups(project: Project, study: StudyDefinition) -> list[str]:
-    asked = study.subgroups
-    if not asked.publics and not asked.territories:
+    publics, territories = publics_asked(project, study), territories_asked(project, study)
+    if not publics and not territories:
         return ["Aucun public ni territoire n'est étudié à part."]
     lines = []
-    if asked.publics:
-        names = "; ".join(project.public(name).label for name in asked.publics)
+    if publics:
+        names = "; ".join(public.label for public in publics)
         lines.append(f"Publics{FIXED}: {names.replace('; ', f'{THIN}; ')}.")
-    if asked.territories:
-        names = "; ".join(project.territory(name).name for name in asked.territories)
+    if territories:
+        names = "; ".join(territory.name for territory in territories)
         lines.append(f"Territoires{FIXED}: {names.replace('; ', f'{THIN}; ')}.")
     lines.append(
         "Familles de tests, fixées ici avant le secret statistique : l'effet principal (un test); "

@@ -17,6 +17,7 @@ from pacte_eval.definitions.machine import read_machine
 from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.definitions.subgroups import publics_asked, territories_asked
 from pacte_eval.studies.cohort import check_names, named_source
 from pacte_eval.studies.protocol import check_unchanged
 from pacte_eval.tables.fingerprint import fingerprint_of
@@ -81,8 +82,8 @@ def _read_tables(
     check_names(project, definition)
     check_on_cohort(study, definition)
     publics = _publics(project, study, definition)
-    asked = study.subgroups.territories
-    territories = {name: project.territory(name) for name in asked} | project.territories()
+    asked = {territory.id: territory for territory in territories_asked(project, study)}
+    territories = asked | project.territories()
     machine = read_machine(project.root)
     folder = named_source(project, source, f"study '{study.id}'")
     nature = read_description(folder).nature
@@ -112,8 +113,8 @@ def _publics(
     project: Project, study: StudyDefinition, definition: CohortDefinition
 ) -> list[PublicDefinition]:
     """The publics that the study reports on and those that the rules of its cohort name."""
-    named = dict.fromkeys((*study.subgroups.publics, *definition.publics))
-    return [project.public(identifier) for identifier in named]
+    asked = [public.id for public in publics_asked(project, study)]
+    return [project.public(name) for name in dict.fromkeys((*asked, *definition.publics))]
 
 
 def _held_out(definition: CohortDefinition) -> tuple[int, ...]:

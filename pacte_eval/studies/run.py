@@ -21,6 +21,7 @@ from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.protocol import Protocol
 from pacte_eval.definitions.study import StudyDefinition
+from pacte_eval.definitions.subgroups import publics_asked, territories_asked
 from pacte_eval.definitions.vocabulary import TABLES
 from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
@@ -234,9 +235,7 @@ def _measurable(
 
 
 def _cells(project: Project, study: StudyDefinition) -> list[Cell]:
-    publics = [project.public(identifier) for identifier in study.subgroups.publics]
-    territories = [project.territory(identifier) for identifier in study.subgroups.territories]
-    return cells_of(publics, territories)
+    return cells_of(publics_asked(project, study), territories_asked(project, study))
 
 
 def _describe(findings: Findings, cell: Cell, treated: int) -> None:
