@@ -18,6 +18,7 @@ from pacte_eval.effects.contributions import (
     Contributions,
     JoinedContributions,
     LinearContributions,
+    StoredContributions,
 )
 from pacte_eval.effects.drawn_paths import DrawnPaths, Start
 from pacte_eval.effects.families import Combination, Dimension, Selection, Weights
@@ -282,6 +283,21 @@ class Effects:
                 "and month as others beside them: name outcomes or arms apart"
             )
         return Effects(table, joined, self.level)
+
+    def kept(self, mask: np.ndarray | Sequence[bool] | None = None) -> Effects:
+        """Some estimates alone, with what their covariance needs and nothing of their design.
+
+        Clusters that contribute to none of them are dropped.
+        """
+        chosen = self._chosen(mask)
+        table = self.table.iloc[chosen].reset_index(drop=True)
+        if self.contributions is None:
+            return Effects(table, None, self.level)
+        values = self.contributions(chosen)
+        some = (values != 0).any(axis=1)
+        clusters = self.contributions.clusters
+        stored = StoredContributions(values[some], clusters[some].rename(clusters.name))
+        return Effects(table, stored, self.level)
 
     def by(self, cell: str | Sequence[str], *, refit: bool = False) -> Effects:
         """The same effects within each value of a cell, from the same design.

@@ -155,6 +155,25 @@ def test_two_estimators_of_one_effect_stand_side_by_side() -> None:
         both.pool(over="estimator")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_some_estimates_kept_alone_have_the_covariance_they_had(seed: int) -> None:
+    effects = grid(seed)
+    mask = (effects.table["month"] > 1).to_numpy()
+    alone = effects.kept(mask)
+    assert len(alone) == mask.sum() < len(effects)
+    np.testing.assert_allclose(alone.covariance(), effects.covariance(mask), rtol=1e-12)
+    beside = alone.beside(effects.kept(~mask)).covariance().to_numpy()
+    assert np.abs(beside).sum() == pytest.approx(np.abs(effects.covariance().to_numpy()).sum())
+
+
+def test_clusters_that_weigh_nothing_in_what_is_kept_are_dropped() -> None:
+    values = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0]])
+    alone = effects_of(grid(0).table.iloc[:2], values).kept([True, False])
+    assert alone.contributions is not None
+    assert alone.contributions.number == 2
+    assert alone.table["month"].tolist() == [1]
+
+
 def test_levels_of_intervals_side_by_side_are_one() -> None:
     effects = grid(1)
     other = Effects(effects.table.assign(cell="autres"), effects.contributions, level=0.9)
