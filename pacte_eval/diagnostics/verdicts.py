@@ -48,6 +48,11 @@ class Verdicts:
         rank = max((SEVERITY.index(verdict) for verdict in self.table["verdict"]), default=0)
         return SEVERITY[rank]
 
+    def of(self, diagnostic: str) -> Verdict:
+        """The gravest verdict of one diagnostic; non testable where it was not judged."""
+        own = self.table[self.table["diagnostic"] == diagnostic]
+        return Verdicts(own).worst if len(own) else "non testable"
+
     def __len__(self) -> int:
         return len(self.table)
 

@@ -5,8 +5,8 @@ write it in points. `unit` names that unit for the page. `cell` is ``"region"`` 
 population, otherwise the identifier of a public or territory (table `cells`).
 
 Public names: `SOURCES`, `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VERDICTS`, `WINDOWS`,
-`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, `NOT_MEASURED`, `PROTOCOL`; of a source's quality,
-`FINDINGS`, `COVERAGE`, `LINKAGE`, `UNMEASURABLE`; and `SCHEMAS`, all of them by name;
+`BOUNDS`, `LOST`, `TRUTH`, `BENCHMARK`, `CELLS`, `NOT_MEASURED`, `PROTOCOL`; of a source's
+quality, `FINDINGS`, `COVERAGE`, `LINKAGE`, `UNMEASURABLE`; and `SCHEMAS`, all of them by name;
 `WHOLE`, the cell of the whole population; `LEVEL` and `DIFFERENCE`, the contrasts;
 `RAW_GAP`, the benchmark row that corrects nothing.
 """
@@ -14,33 +14,29 @@ Public names: `SOURCES`, `FLOW`, `BALANCE`, `OVERLAP`, `SUPPORT`, `EFFECTS`, `VE
 from __future__ import annotations
 
 from pacte_eval.definitions.quality import ALL_YEARS
+from pacte_eval.results.columns import (
+    CELL,
+    CI_HIGH,
+    CI_LOW,
+    COMPARISON,
+    CONTROL,
+    DESIGN,
+    ESTIMATE,
+    FEW_LOST,
+    MONTH,
+    N_LOST,
+    OUTCOME,
+    PERIOD,
+    REFERENCE,
+    SE,
+    TREATED,
+)
+from pacte_eval.results.evidence import EVIDENCE
 from pacte_eval.results.table import Column, Persons, Schema
 
 WHOLE = "region"
 LEVEL, DIFFERENCE = "niveau", "différence"
 RAW_GAP = "Écart brut, sans correction"
-
-_CELL = Column("cell", "text", "Population", note="« region » : toute la population de l'étude.")
-_COMPARISON = Column("comparison", "text", "Comparaison")
-_DESIGN = Column("design", "text", "Plan de comparaison")
-_OUTCOME = Column("outcome", "text", "Résultat mesuré")
-_MONTH = Column("month", "integer", "Mois", "mois", "Compté depuis l'entrée en formation (mois 0).")
-_PERIOD = Column("period", "text", "Période", note="Quand la donnée n'est pas mensuelle.")
-_ESTIMATE = Column("estimate", "number", "Effet estimé", note="Dans l'unité du résultat mesuré.")
-_SE = Column("se", "number", "Erreur type", note="Dans l'unité du résultat mesuré.")
-_LOW = Column("ci_low", "number", "Intervalle de confiance à 95 %, borne basse")
-_HIGH = Column("ci_high", "number", "Intervalle de confiance à 95 %, borne haute")
-_TREATED = Column("n_treated", "integer", "Personnes formées", "personnes")
-_CONTROL = Column("n_control", "integer", "Personnes de comparaison", "personnes")
-_N_LOST = Column("n_lost", "integer", "Personnes formées sans semblable", "personnes")
-# The number supported would tell a small number lost, by difference with the number trained.
-_FEW_LOST = Persons("n_lost", hides=("n_treated",))
-_REFERENCE = Column(
-    "reference",
-    "text",
-    "Période de référence",
-    note="Mois dont la moyenne est retranchée ; vide pour un effet en niveau.",
-)
 
 FLOW = Schema(
     name="flow",
@@ -80,9 +76,9 @@ BALANCE = Schema(
     name="balance",
     title="Ressemblance des personnes formées et des personnes de comparaison",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _DESIGN,
+        CELL,
+        COMPARISON,
+        DESIGN,
         Column("covariate", "text", "Caractéristique"),
         Column("label", "text", "Libellé"),
         Column(
@@ -106,15 +102,15 @@ BALANCE = Schema(
         Column("variance_ratio_after", "number", "Rapport des variances, après"),
         Column("ks_before", "number", "Distance de Kolmogorov-Smirnov, avant"),
         Column("ks_after", "number", "Distance de Kolmogorov-Smirnov, après"),
-        _TREATED,
-        _CONTROL,
-        _N_LOST,
+        TREATED,
+        CONTROL,
+        N_LOST,
     ),
     key=("cell", "comparison", "design", "covariate"),
     shown=("label", "variable"),
     secret=("n_lost",),
     persons=(
-        _FEW_LOST,
+        FEW_LOST,
         Persons("n_treated"),
         Persons("n_control"),
         Persons("n_treated", share="mean_treated"),
@@ -128,13 +124,13 @@ OVERLAP = Schema(
     name="overlap",
     title="Répartition du score des personnes formées et de comparaison",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _DESIGN,
+        CELL,
+        COMPARISON,
+        DESIGN,
         Column("bin_low", "number", "Score, de"),
         Column("bin_high", "number", "Score, à"),
-        _TREATED,
-        _CONTROL,
+        TREATED,
+        CONTROL,
     ),
     key=("cell", "comparison", "design", "bin_low"),
     persons=(Persons("n_treated"), Persons("n_control")),
@@ -148,13 +144,13 @@ SUPPORT = Schema(
     name="support",
     title="Personnes formées qui ont trouvé des semblables",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _DESIGN,
-        _TREATED,
+        CELL,
+        COMPARISON,
+        DESIGN,
+        TREATED,
         Column("n_supported", "integer", "Personnes formées comparables", "personnes"),
         Column("share_supported", "number", "Part des personnes formées comparables"),
-        _CONTROL,
+        CONTROL,
         Column("n_control_used", "integer", "Personnes de comparaison retenues", "personnes"),
         Column(
             "effective_sample_size",
@@ -189,9 +185,9 @@ EFFECTS = Schema(
     name="effects",
     title="Effets de la formation, mois par mois",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _OUTCOME,
+        CELL,
+        COMPARISON,
+        OUTCOME,
         Column("unit", "text", "Unité"),
         Column("coverage", "text", "Champ couvert", note="Ce que la source voit de ce résultat."),
         Column("estimator", "text", "Estimateur"),
@@ -201,26 +197,26 @@ EFFECTS = Schema(
             "Contraste",
             note="« niveau » ou « différence » avec la période de référence.",
         ),
-        _REFERENCE,
+        REFERENCE,
         Column("estimand", "text", "Effet visé"),
-        _MONTH,
-        _PERIOD,
+        MONTH,
+        PERIOD,
         Column(
             "matched",
             "boolean",
             "Équilibré par construction",
             note="Le mois a servi à choisir les semblables : l'écart y est nul par construction.",
         ),
-        _ESTIMATE,
-        _SE,
+        ESTIMATE,
+        SE,
         Column("se_kind", "text", "Calcul de l'erreur type"),
-        _LOW,
-        _HIGH,
+        CI_LOW,
+        CI_HIGH,
         Column("p", "number", "Valeur p"),
         Column("treated_mean", "number", "Moyenne des personnes formées"),
         Column("control_mean", "number", "Moyenne de leurs semblables"),
-        _TREATED,
-        _CONTROL,
+        TREATED,
+        CONTROL,
         Column(
             "controls_trained_since",
             "number",
@@ -229,7 +225,7 @@ EFFECTS = Schema(
         ),
         Column("target_population", "text", "Population à laquelle l'effet se rapporte"),
         Column("contribution_kind", "text", "Nature des contributions individuelles"),
-        _N_LOST,
+        N_LOST,
     ),
     key=(
         "cell",
@@ -259,9 +255,9 @@ VERDICTS = Schema(
     name="verdicts",
     title="Contrôles de fiabilité",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _DESIGN,
+        CELL,
+        COMPARISON,
+        DESIGN,
         Column("diagnostic", "text", "Contrôle"),
         Column("value", "number", "Valeur"),
         Column("threshold", "number", "Seuil"),
@@ -272,7 +268,7 @@ VERDICTS = Schema(
             note="« pass », « warning », « fail », « non concluant » ou « non testable ».",
         ),
         Column("sentence", "text", "En clair"),
-        _TREATED,
+        TREATED,
         Column("n_supported", "integer", "Personnes formées comparables", "personnes"),
     ),
     key=("cell", "comparison", "design", "diagnostic"),
@@ -287,40 +283,40 @@ WINDOWS = Schema(
     name="windows",
     title="Sensibilité à la période de référence",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _OUTCOME,
-        _MONTH,
-        _PERIOD,
-        _REFERENCE,
-        _ESTIMATE,
-        _SE,
-        _LOW,
-        _HIGH,
+        CELL,
+        COMPARISON,
+        OUTCOME,
+        MONTH,
+        PERIOD,
+        REFERENCE,
+        ESTIMATE,
+        SE,
+        CI_LOW,
+        CI_HIGH,
         Column("note", "text", "Remarque"),
-        _TREATED,
-        _N_LOST,
+        TREATED,
+        N_LOST,
     ),
     key=("cell", "comparison", "outcome", "month", "period", "reference"),
     secret=("n_lost",),
-    persons=(_FEW_LOST, Persons("n_treated")),
+    persons=(FEW_LOST, Persons("n_treated")),
 )
 
 BOUNDS = Schema(
     name="bounds",
     title="Effet sur toutes les personnes formées, comparables ou non",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _OUTCOME,
-        _MONTH,
+        CELL,
+        COMPARISON,
+        OUTCOME,
+        MONTH,
         Column("estimate", "number", "Effet sur les personnes comparables"),
         Column("low", "number", "Effet sur toutes, au moins"),
         Column("high", "number", "Effet sur toutes, au plus"),
         Column("without_caliper", "number", "Effet sans distance maximale"),
         Column("without_caliper_se", "number", "Erreur type, sans distance maximale"),
         Column("lost_mean", "number", "Moyenne des personnes sans semblable"),
-        _TREATED,
+        TREATED,
         Column("n_lost", "integer", "Personnes formées sans semblable", "personnes"),
     ),
     key=("cell", "comparison", "outcome", "month"),
@@ -331,8 +327,8 @@ LOST = Schema(
     name="lost",
     title="Personnes formées comparables et personnes formées sans semblable",
     columns=(
-        _CELL,
-        _COMPARISON,
+        CELL,
+        COMPARISON,
         Column("covariate", "text", "Caractéristique"),
         Column("label", "text", "Libellé"),
         Column("variable", "text", "Variable", note="Pour une modalité."),
@@ -357,20 +353,20 @@ TRUTH = Schema(
     name="truth",
     title="Effet estimé et vérité plantée dans les données synthétiques",
     columns=(
-        _CELL,
-        _COMPARISON,
-        _OUTCOME,
-        _MONTH,
+        CELL,
+        COMPARISON,
+        OUTCOME,
+        MONTH,
         Column("truth", "number", "Vérité plantée"),
-        _ESTIMATE,
-        _SE,
+        ESTIMATE,
+        SE,
         Column("gap_in_se", "number", "Écart à la vérité", "erreurs types"),
-        _TREATED,
-        _N_LOST,
+        TREATED,
+        N_LOST,
     ),
     key=("cell", "comparison", "outcome", "month"),
     secret=("n_lost",),
-    persons=(_FEW_LOST, Persons("n_treated")),
+    persons=(FEW_LOST, Persons("n_treated")),
 )
 
 BENCHMARK = Schema(
@@ -378,32 +374,33 @@ BENCHMARK = Schema(
     title="Estimations et référence expérimentale",
     columns=(
         Column("source", "text", "Source"),
-        _ESTIMATE,
-        _SE,
+        ESTIMATE,
+        SE,
         Column("se_kind", "text", "Calcul de l'erreur type"),
-        _TREATED,
-        _CONTROL,
+        TREATED,
+        CONTROL,
         Column("note", "text", "Remarque"),
-        _N_LOST,
+        N_LOST,
     ),
     key=("source",),
     shown=("se_kind",),
     secret=("n_lost",),
-    persons=(_FEW_LOST, Persons("n_treated"), Persons("n_control")),
+    persons=(FEW_LOST, Persons("n_treated"), Persons("n_control")),
 )
 
 CELLS = Schema(
     name="cells",
     title="Publics et territoires étudiés",
     columns=(
-        _CELL,
+        CELL,
         Column("kind", "text", "Nature", note="« region », « public » ou « territoire »."),
         Column("label", "text", "Libellé"),
-        _TREATED,
+        Column("zoning", "text", "Découpage", note="D'un territoire."),
+        TREATED,
         Column("reliable", "boolean", "Effectif suffisant", note="Au moins 60 personnes formées."),
     ),
     key=("cell",),
-    shown=("kind", "label"),
+    shown=("kind", "label", "zoning"),
     persons=(Persons("n_treated"),),
 )
 
@@ -411,7 +408,7 @@ NOT_MEASURED = Schema(
     name="not_measured",
     title="Publics et territoires que la source ne permet pas de mesurer",
     columns=(
-        _CELL,
+        CELL,
         Column("kind", "text", "Nature", note="« public » ou « territoire »."),
         Column("label", "text", "Libellé"),
         Column("sentence", "text", "En clair"),
@@ -595,6 +592,7 @@ SCHEMAS: dict[str, Schema] = {
         CELLS,
         NOT_MEASURED,
         PROTOCOL,
+        *EVIDENCE,
         FINDINGS,
         COVERAGE,
         LINKAGE,

@@ -8,7 +8,7 @@ from its reference window onward. `Analysis.design` fixes both and reads no outc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -31,10 +31,11 @@ from pacte_eval.diagnostics import (
     power_verdict,
     support_verdict,
 )
+from pacte_eval.diagnostics.verdicts import Verdict
 from pacte_eval.effects import Effects, estimate, full_att_bounds
 from pacte_eval.frames import Comparison
 from pacte_eval.results import Profile
-from pacte_eval.results.schemas import DIFFERENCE, LEVEL
+from pacte_eval.results.schemas import DIFFERENCE, LEVEL, WHOLE
 from pacte_eval.studies.cells import Cell
 from pacte_eval.studies.designs import named_design, prepared, without_history_from
 
@@ -83,6 +84,32 @@ class Designed:
 
 
 @dataclass(frozen=True)
+class Estimated:
+    """What is kept of a cell once it is estimated, to be set beside the others.
+
+    Attributes
+    ----------
+    effects : Effects
+        In level, at the horizons of the study, the cell being named in the table.
+    balance : str
+        The verdict on the balance of the design that they come from.
+    lost : int
+        Treated units without a match.
+    """
+
+    cell: Cell
+    effects: Effects
+    balance: Verdict
+    lost: int
+
+
+def at_horizons(effects: Effects, study: StudyDefinition, cell: str) -> Effects:
+    """The effects of a cell at the horizons of a study, without their design."""
+    kept = effects.kept(effects.table["month"].isin(study.horizons).to_numpy())
+    return replace(kept, table=kept.table.assign(cell=cell))
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What a study asks of one comparison.
 
@@ -128,22 +155,42 @@ class Analysis:
         )
         return Designed(cell, comparison, level, difference, verdicts)
 
-    def effects(self, designed: Designed, findings: Findings) -> None:
-        """Estimate the effects of one cell from the designs that were fixed."""
+    def effects(self, designed: Designed, findings: Findings) -> Estimated:
+        """Estimate the effects of one cell from the designs that were fixed.
+
+        Returns
+        -------
+        Estimated
+            In level, at the horizons, for all outcomes on the whole population and for the primary
+            one elsewhere.
+        """
         place = {"cell": designed.cell.id, "comparison": self.asked.id}
-        self._level_effects(designed.level, place, findings)
+        kept = self._level_effects(designed.level, place, findings)
         self._difference_effects(designed.difference, designed.comparison, place, findings)
         if lost(designed.level):
             self._beyond_support(designed.level, designed.comparison, place, findings)
+        primary = self.study.primary.outcome
+        outcomes = list(kept) if designed.cell.id == WHOLE else [primary]
+        outcomes.sort(key=lambda name: name != primary)
+        every = [kept[name] for name in outcomes]
+        return Estimated(
+            designed.cell,
+            every[0].beside(*every[1:]) if len(every) > 1 else every[0],
+            designed.verdicts.of("équilibre"),
+            lost(designed.level),
+        )
 
     def _periods(self, outcome: str) -> Sequence[Period]:
         return self.cohort.outcomes[outcome].periods
 
-    def _level_effects(self, design: Design, place: dict[str, str], findings: Findings) -> None:
+    def _level_effects(
+        self, design: Design, place: dict[str, str], findings: Findings
+    ) -> dict[str, Effects]:
         trained = None
         if TRAINED_SINCE in self.cohort.outcomes:
             since = estimate(design, self.cohort.outcomes[TRAINED_SINCE]).table
             trained = since.set_index("month")["control_mean"]
+        kept = {}
         for name in self.cohort.outcome_labels:
             effects = estimate(design, self.cohort.outcomes[name], cluster="person")
             matched = self._matched_periods(name)
@@ -151,7 +198,9 @@ class Analysis:
             rows["matched"] = rows["when"].isin(matched)
             if trained is not None:
                 rows["controls_trained_since"] = rows["when"].map(trained)
-            findings.add("effects", _dated(rows), n_lost=lost(design), **place)
+            findings.add("effects", dated(rows), n_lost=lost(design), **place)
+            kept[name] = at_horizons(effects, self.study, place["cell"])
+        return kept
 
     def _difference_effects(
         self, design: Design, comparison: Comparison, place: dict[str, str], findings: Findings
@@ -162,7 +211,7 @@ class Analysis:
         effects = self._difference(design, name, reference)
         rows = self._effect_rows(effects, name, DIFFERENCE, _window(reference))
         rows["matched"] = rows["when"].isin(_months_of(reference, outcome.periods))
-        findings.add("effects", _dated(rows), n_lost=lost(design), **place)
+        findings.add("effects", dated(rows), n_lost=lost(design), **place)
         self._window_effects(effects.table, design, name, _window(reference), place, findings)
         for window in self.study.difference.sensitivity:
             if window == "symmetric":
@@ -192,7 +241,7 @@ class Analysis:
         )
         findings.add(
             "windows",
-            _dated(rows),
+            dated(rows),
             outcome=outcome,
             reference=reference,
             n_lost=lost(design),
@@ -394,7 +443,7 @@ def _overlap(design: Design) -> pd.DataFrame:
     )
 
 
-def _dated(rows: pd.DataFrame) -> pd.DataFrame:
+def dated(rows: pd.DataFrame) -> pd.DataFrame:
     """Relative months go to `month`, labels of periods to `period`."""
     months = pd.api.types.is_integer_dtype(rows["when"])
     kept, empty = ("month", "period") if months else ("period", "month")

@@ -18,15 +18,16 @@ class Cell:
     """A group of people for whom the effect is told apart."""
 
     id: str
-    kind: Literal["region", "public", "territoire"]
+    kind: Literal["region", "public", "territoire", "croisement"]
     label: str
-    column: str | None = None
+    columns: tuple[str, ...] = ()
+    zoning: str = ""
 
     def of(self, comparison: Comparison) -> Comparison | None:
         """The comparison restricted to the cell, or None when an arm has nobody in it."""
-        if self.column is None:
+        if not self.columns:
             return comparison
-        inside = comparison.cells[self.column].to_numpy(dtype=bool)
+        inside: np.ndarray = np.all(comparison.cells[list(self.columns)].to_numpy(bool), axis=1)
         arms = comparison.treated[inside]
         if not inside.any() or arms.all() or not np.any(arms):
             return None
@@ -37,6 +38,6 @@ def cells_of(publics: Sequence[PublicDefinition], territories: Sequence[Territor
     """The whole population, the publics, then the territories."""
     return [
         Cell(WHOLE, "region", "Ensemble des personnes étudiées"),
-        *(Cell(public.id, "public", public.label, public.id) for public in publics),
-        *(Cell(zone.id, "territoire", zone.name, zone.id) for zone in territories),
+        *(Cell(public.id, "public", public.label, (public.id,)) for public in publics),
+        *(Cell(zone.id, "territoire", zone.name, (zone.id,), zone.zoning) for zone in territories),
     ]

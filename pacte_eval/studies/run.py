@@ -27,10 +27,11 @@ from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
 from pacte_eval.results.provenance import provenance
 from pacte_eval.results.schemas import LEVEL, SCHEMAS, WHOLE
-from pacte_eval.studies.analysis import Analysis, Designed, Findings
+from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings
 from pacte_eval.studies.cells import Cell, cells_of
 from pacte_eval.studies.declared import declared_texts
 from pacte_eval.studies.designs import check_terms
+from pacte_eval.studies.evidence import add_evidence
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.journal import record_attempt
 from pacte_eval.studies.protocol import PROTOCOL, read_protocol, record_override
@@ -102,14 +103,18 @@ def run_study(
     log: dict[str, object] = {}
     with threadpool_limits(1, user_api="blas"):
         findings, fixed = _design(project, study, data, progress)
-        main = _main_verdicts(study, fixed)
-        seal = seal_of(data.nature, main, protocol)
+        judged = _main_verdicts(study, fixed)
+        seal = seal_of(data.nature, judged, protocol)
         if protocol is not None and data.nature == "confidential":
             folder = project.root / "studies" / identifier
-            attempts = record_attempt(folder, protocol, data.fingerprint, main, seal)
+            attempts = record_attempt(folder, protocol, data.fingerprint, judged, seal)
             log["design_attempts"] = attempts
         progress(seal.sentence)
-        _estimate(study, data, fixed, seal, findings, progress)
+        estimated = _estimate(study, data, fixed, seal, findings, progress)
+        if not seal.closed:
+            main = [one for one in fixed if one.analysis.asked.id == study.primary.comparison]
+            cells = [one.cell for one in main]
+            add_evidence(main[0].analysis, main[0].designed, cells, estimated, findings, progress)
     if protocol is not None:
         findings.add("protocol", history_of(protocol, seal))
     progress("protecting and writing tables")
@@ -189,15 +194,18 @@ def _estimate(
     seal: Seal,
     findings: Findings,
     progress: Progress,
-) -> None:
-    """Estimate what was designed, unless it is sealed."""
+) -> list[Estimated]:
+    """Estimate what was designed, unless it is sealed; what is kept of the main comparison."""
     truth = None if data.source is None else planted_truth(data.source)
+    estimated = []
     for one in fixed:
         asked, cell = one.analysis.asked, one.cell
         if not seal.closed:
             progress(f"{asked.id}: {cell.label}: effects")
             try:
-                one.analysis.effects(one.designed, one.findings)
+                kept = one.analysis.effects(one.designed, one.findings)
+                if asked.id == study.primary.comparison:
+                    estimated.append(kept)
                 if truth is not None:
                     beside_truth(
                         truth, data.cohort, one.analysis, one.designed.level, cell, one.findings
@@ -212,6 +220,7 @@ def _estimate(
         findings.take(one.findings)
     if study.experiment is not None and not seal.closed:
         beside_experiment(data.cohort, study, findings)
+    return estimated
 
 
 def _main_verdicts(study: StudyDefinition, fixed: list[Fixed]) -> Verdicts:
@@ -246,6 +255,7 @@ def _describe(findings: Findings, cell: Cell, treated: int) -> None:
                 "cell": [cell.id],
                 "kind": [cell.kind],
                 "label": [cell.label],
+                "zoning": [cell.zoning],
                 "n_treated": [treated],
                 "reliable": [Profile().reliable(treated)],
             }

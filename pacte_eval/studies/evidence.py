@@ -1,0 +1,57 @@
+"""What turns the effects of the main comparison into findings: tests in their families, crossings,
+territories taken together, differences between populations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings, dated
+from pacte_eval.studies.cells import Cell
+from pacte_eval.studies.crossings import crossed, estimate_crossing
+from pacte_eval.studies.families import families
+
+Progress = Callable[[str], None]
+
+
+def add_evidence(
+    analysis: Analysis,
+    whole: Designed,
+    cells: Sequence[Cell],
+    estimated: Sequence[Estimated],
+    findings: Findings,
+    progress: Progress,
+) -> None:
+    """Add the tables of evidence of the main comparison.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Of the main comparison.
+    whole : Designed
+        Its designs on the whole population.
+    cells : sequence of Cell
+        Those that have a design.
+    estimated : sequence of Estimated
+        Those that have effects.
+    findings : Findings
+        Which the tables are added to.
+    """
+    study = analysis.study
+    crossings = _crossings(analysis, whole, cells, progress) if study.subgroups.crossed else []
+    place = {"comparison": analysis.asked.id}
+    tests = families(study, [*estimated, *crossings])
+    findings.add("tests", dated(tests.rename(columns={"month": "when"})), **place)
+
+
+def _crossings(
+    analysis: Analysis, whole: Designed, cells: Sequence[Cell], progress: Progress
+) -> list[Estimated]:
+    asked = list(crossed(cells))
+    found = []
+    for place, cell in enumerate(asked, 1):
+        if place % 50 == 1:
+            progress(f"{analysis.asked.id}: publics in territories ({place} of {len(asked)})")
+        one = estimate_crossing(analysis, whole.comparison, cell)
+        if one is not None:
+            found.append(one)
+    return found
