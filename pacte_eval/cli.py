@@ -246,6 +246,27 @@ def run(
 
 
 @app.command()
+def verify(
+    study: Annotated[str, typer.Argument(help="Identifier of a study that has been run.")],
+    source: SourceOption = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of results (default: results).")] = None,
+    project: ProjectOption = Path(),
+    quiet: QuietOption = False,
+) -> None:
+    """Run a study again, aside, and say whether every table is that of its result set.
+
+    Exit code 0 when all are identical, or equal at 1e-9; 1 when one differs.
+    """
+    from pacte_eval.definitions.project import Project
+    from pacte_eval.studies.verify import print_verification, verify_study
+
+    verification = verify_study(Project(project), study, source, out, _say(quiet))
+    print_verification(verification)
+    if not verification.same:
+        raise typer.Exit(1)
+
+
+@app.command()
 def report(
     study: Annotated[str, typer.Argument(help="Identifier of a study that has been run.")],
     source: Annotated[

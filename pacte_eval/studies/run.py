@@ -59,6 +59,7 @@ def run_study(
     out: Path | None = None,
     progress: Progress = lambda _: None,
     override: str | None = None,
+    record: Callable[[Path, Protocol, str, Verdicts, Seal], int] = record_attempt,
 ) -> Path:
     """Run a study and write its result set.
 
@@ -78,6 +79,8 @@ def run_study(
         Told each stage.
     override : str, optional
         The reason to estimate in spite of unfavourable verdicts; recorded in the protocol.
+    record : callable
+        What counts a judged design on confidential data: the journal of the study by default.
 
     Returns
     -------
@@ -107,7 +110,7 @@ def run_study(
         seal = seal_of(data.nature, judged, protocol)
         if protocol is not None and data.nature == "confidential":
             folder = project.root / "studies" / identifier
-            attempts = record_attempt(folder, protocol, data.fingerprint, judged, seal)
+            attempts = record(folder, protocol, data.fingerprint, judged, seal)
             log["design_attempts"] = attempts
         progress(seal.sentence)
         estimated = _estimate(study, data, fixed, seal, findings, progress)
