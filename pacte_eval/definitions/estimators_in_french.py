@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pacte_eval.definitions.estimators import (
+    AlternativeDefinition,
     BoostingDefinition,
     CoarsenedExactDefinition,
     CovariateBalancingScoreDefinition,
     CrumpDefinition,
+    DoublyRobustDefinition,
     EntropyBalancingDefinition,
     EstimatorDefinition,
     ExactMatchingDefinition,
+    GroupTimeDefinition,
     InverseProbabilityDefinition,
     KernelMatchingDefinition,
     NearestNeighbourDefinition,
@@ -62,6 +65,22 @@ def whom_in_french(estimator: EstimatorDefinition) -> str:
 def estimator_in_french(estimator: EstimatorDefinition) -> str:
     """The estimator and its settings, in a statistician's words."""
     return ", ".join([_kind(estimator), *_score(estimator)])
+
+
+def alternative_in_french(alternative: AlternativeDefinition) -> str:
+    """The same for what stands beside the main estimator, which may be no design."""
+    match alternative:
+        case DoublyRobustDefinition(folds=1):
+            return "estimation doublement robuste (score et régression)"
+        case DoublyRobustDefinition():
+            return (
+                "estimation doublement robuste (score et régression, validation croisée en "
+                f"{alternative.folds})"
+            )
+        case GroupTimeDefinition():
+            return "effets par groupe d'entrée et mois (Callaway et Sant'Anna), sans covariable"
+        case _:
+            return estimator_in_french(alternative)
 
 
 def _kind(estimator: EstimatorDefinition) -> str:

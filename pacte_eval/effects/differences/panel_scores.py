@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg import cho_factor, cho_solve, pinvh, solve_triangular
 from scipy.special import expit
 
 from pacte_eval.definitions.errors import InputError
@@ -256,7 +256,7 @@ def fit_changes(
     if len(treated.weights) == 0 or sum(len(rows.weights) for rows in controls) == 0:
         raise NotIdentifiedError("an arm has no unit: nothing to compare", "aucun témoin")
     size = treated.columns.shape[1]
-    coefficients = information = None
+    coefficients, information = None, np.zeros((size, size))
     if method != "reg":
         coefficients, information = _logit(treated, controls, start)
     mass = treated.weights.sum()
@@ -278,7 +278,7 @@ def fit_changes(
         if regression is not None:
             aim = target - sums.odds_columns / sums.odds
         moved = residual - np.outer(sums.odds_columns, gap)
-        score_term = cho_solve(cho_factor(information), moved) / sums.odds
+        score_term = _solved(information, moved) / sums.odds
     regression_term = np.zeros(size)
     if regression is not None:
         regression_term = cho_solve((root, True), aim)
@@ -377,11 +377,7 @@ def _logit(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients, and the Hessian there."""
     function = _LogitOfArms(treated, controls)
-    first = np.zeros(treated.columns.shape[1]) if start is None else start
-    try:
-        found = minimise(function, first)
-    except NoMinimumError:
-        found = _limit(function, np.zeros(len(first)))
+    found = _minimum(function, treated.columns.shape[1], start)
     highest = max(
         float((rows.columns @ found).max())
         for piece in (treated, *controls)
@@ -390,6 +386,17 @@ def _logit(
     if highest >= _LOGIT.index(NO_OVERLAP_FROM):
         raise _no_overlap()
     return found, function.at(found).hessian
+
+
+def _minimum(function: _LogitOfArms, size: int, start: np.ndarray | None) -> np.ndarray:
+    """Coefficients, from a start that may be flat where others were predicted perfectly."""
+    origin = np.zeros(size)
+    for first in [origin] if start is None else [start, origin]:
+        try:
+            return minimise(function, first)
+        except (NoMinimumError, np.linalg.LinAlgError):
+            continue
+    return _limit(function, origin)
 
 
 def _limit(function: _LogitOfArms, start: np.ndarray) -> np.ndarray:
@@ -438,6 +445,18 @@ def _cholesky(gram: np.ndarray, whom: str, scale: float = 1.0) -> np.ndarray:
     if np.diag(root).min() ** 2 <= _DETERMINED * scale:
         raise _collinear(whom)
     return root
+
+
+def _solved(information: np.ndarray, moved: np.ndarray) -> np.ndarray:
+    """The information's inverse times `moved`.
+
+    Where controls are predicted perfectly it may not be positive, to rounding: what moves along
+    their directions is nothing, and these are left out.
+    """
+    try:
+        return np.asarray(cho_solve(cho_factor(information), moved))
+    except np.linalg.LinAlgError:
+        return np.asarray(pinvh(information) @ moved)
 
 
 def _collinear(whom: str) -> NotIdentifiedError:

@@ -20,6 +20,7 @@ from pacte_eval.effects.differences import (
     SunAbraham,
     TwoWayFixedEffects,
 )
+from pacte_eval.effects.differences.panel_scores import Rows, fit_changes
 from pacte_eval.frames import Panel
 from tests.effects.differences.staggered_panels import panel_of, staggered
 
@@ -210,3 +211,16 @@ def test_an_effect_comes_with_its_error_or_a_reason(name: str, case: Callable[[]
     if error.gt(0).any():
         low = effects.bands()["band_low"]
         assert (low[low.notna()] <= table.loc[low.notna(), "ci_low"] + 1e-12).all()
+
+
+def test_a_start_where_the_score_is_flat_leads_to_the_same_effect() -> None:
+    random = np.random.default_rng(3)
+    columns = np.column_stack([np.ones(200), random.normal(size=200)])
+    treated = random.random(200) < 0.4
+    arms = [
+        Rows(columns[arm], np.ones(arm.sum()), random.normal(size=(arm.sum(), 2)))
+        for arm in (treated, ~treated)
+    ]
+    known = fit_changes(arms[0], [arms[1]], "dr")
+    found = fit_changes(arms[0], [arms[1]], "dr", np.array([-2_000.0, 0.0]))
+    np.testing.assert_allclose(found.estimate, known.estimate, atol=1e-9)

@@ -1,0 +1,75 @@
+"""The main effect by other estimators, side by side.
+
+An estimator that does not compare within the cells controls are drawn in (the month of entry, the
+length of unemployment) has these cells among its covariates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pandas as pd
+
+from pacte_eval.definitions.errors import InputError
+from pacte_eval.definitions.estimators import (
+    AlternativeDefinition,
+    DoublyRobustDefinition,
+    GroupTimeDefinition,
+)
+from pacte_eval.definitions.estimators_in_french import alternative_in_french
+from pacte_eval.designs import Design
+from pacte_eval.effects import DoublyRobust, Effects, estimate
+from pacte_eval.effects.differences import GroupTimeATT
+from pacte_eval.frames import Comparison
+from pacte_eval.studies.analysis import Analysis
+from pacte_eval.studies.designs import named_design
+
+
+def with_strata(comparison: Comparison) -> Comparison:
+    """The comparison with the cells that controls are drawn in among its covariates."""
+    covariates = comparison.covariates
+    added = {name: comparison.strata[name] for name in comparison.strata if name not in covariates}
+    return replace(comparison, covariates=pd.concat([covariates, pd.DataFrame(added)], axis=1))
+
+
+def alternative_design(alternative: AlternativeDefinition, comparison: Comparison) -> Design:
+    """The design of an alternative that is one, fitted."""
+    if isinstance(alternative, DoublyRobustDefinition | GroupTimeDefinition):
+        raise InputError(f"{alternative.effect} has no design of its own")
+    within = set(alternative.cells)
+    if not set(comparison.strata.columns) <= within:
+        comparison = with_strata(comparison)
+    return named_design(alternative, comparison).fit(comparison)
+
+
+def alternative_effects(
+    analysis: Analysis, comparison: Comparison
+) -> Iterator[tuple[str, Effects | None]]:
+    """The primary outcome at the horizons by each alternative, with its name in French.
+
+    None stands for what could not be estimated on these people.
+    """
+    for alternative in analysis.study.estimators.alternatives:
+        try:
+            effects: Effects | None = _effects(analysis, alternative, comparison)
+        except InputError:
+            effects = None
+        yield alternative_in_french(alternative), effects
+
+
+def _effects(
+    analysis: Analysis, alternative: AlternativeDefinition, comparison: Comparison
+) -> Effects:
+    study = analysis.study
+    outcome = analysis.cohort.outcomes[study.primary.outcome].at(study.horizons)
+    match alternative:
+        case DoublyRobustDefinition():
+            estimator = DoublyRobust(folds=alternative.folds, seed=alternative.seed)
+            return estimator.fit(with_strata(comparison), outcome)
+        case GroupTimeDefinition():
+            panel = analysis.cohort.panel(study.primary.outcome, arm=analysis.asked.treated)
+            bare = replace(panel, covariates=panel.covariates.iloc[:, :0])
+            return GroupTimeATT(control="not-yet-treated").fit(bare).aggregate("dynamic")
+        case _:
+            return estimate(alternative_design(alternative, comparison), outcome, cluster="person")
