@@ -267,6 +267,27 @@ def verify(
 
 
 @app.command()
+def export(
+    study: Annotated[str, typer.Argument(help="Identifier of a study that has been run.")],
+    source: Annotated[
+        str, typer.Option(help="Name of the source, where the study was run on several.")
+    ] = "*",
+    out: Annotated[
+        Path | None, typer.Option(help="The archive (default: STUDY-SOURCE.zip in the project).")
+    ] = None,
+    project: ProjectOption = Path(),
+) -> None:
+    """Pack the results of a study that may leave this machine, for pacte report --from elsewhere.
+
+    Results on confidential data stay where they are.
+    """
+    from pacte_eval.definitions.project import Project
+    from pacte_eval.studies.export import export_study
+
+    print(export_study(Project(project), study, source, out))
+
+
+@app.command()
 def report(
     study: Annotated[str, typer.Argument(help="Identifier of a study that has been run.")],
     source: Annotated[
@@ -286,6 +307,10 @@ def report(
         Renderer | None,
         typer.Option(help="(default: quarto where the program is installed, else embedded)"),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--from", help="Archive of pacte export, first put in place in results."),
+    ] = None,
     project: ProjectOption = Path(),
     quiet: QuietOption = False,
 ) -> None:
@@ -293,6 +318,11 @@ def report(
     from pacte_eval.reports.pages import render_study
 
     say = _say(quiet)
+    if archive is not None:
+        from pacte_eval.definitions.project import Project
+        from pacte_eval.studies.unpack import unpack
+
+        source = unpack(Project(project), study, archive, source).parent.name
     written = render_study(
         project,
         study,
