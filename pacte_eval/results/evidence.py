@@ -1,7 +1,7 @@
 """The tables that turn effects into findings: families of tests, territories taken together,
 differences between populations.
 
-Public names: `TESTS`, `POOLING`, `INTERACTIONS`; and `EVIDENCE`, all of them.
+Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`; and `EVIDENCE`, all of them.
 """
 
 from __future__ import annotations
@@ -134,4 +134,41 @@ INTERACTIONS = Schema(
     persons=(Persons("n_treated"),),
 )
 
-EVIDENCE = (TESTS, POOLING, INTERACTIONS)
+SPECIFICATIONS = Schema(
+    name="specifications",
+    title="Le même effet par plusieurs estimateurs",
+    columns=(
+        COMPARISON,
+        OUTCOME,
+        MONTH,
+        PERIOD,
+        Column("label", "text", "Estimateur"),
+        Column("main", "boolean", "Estimateur principal"),
+        Column(
+            "same_question",
+            "boolean",
+            "Même question",
+            note="Non : autre hypothèse ou autre effet visé, hors de la part d'accord.",
+        ),
+        Column("estimand", "text", "Effet visé"),
+        Column("target_population", "text", "Population à laquelle l'effet se rapporte"),
+        ESTIMATE,
+        SE,
+        CI_LOW,
+        CI_HIGH,
+        Column("p", "number", "Valeur p"),
+        TREATED,
+        CONTROL,
+        N_LOST,
+    ),
+    key=("comparison", "outcome", "month", "period", "label"),
+    shown=("main", "same_question", "estimand"),
+    secret=("n_lost",),
+    persons=(
+        Persons("n_lost", hides=("n_treated", "target_population")),
+        Persons("n_treated"),
+        Persons("n_control"),
+    ),
+)
+
+EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS)

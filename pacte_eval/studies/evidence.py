@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import pandas as pd
+
+from pacte_eval.results.schemas import WHOLE
 from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings, dated
 from pacte_eval.studies.cells import Cell
 from pacte_eval.studies.crossings import crossed, estimate_crossing
 from pacte_eval.studies.families import families
+from pacte_eval.studies.specifications import specifications
 
 Progress = Callable[[str], None]
 
@@ -40,7 +44,14 @@ def add_evidence(
     crossings = _crossings(analysis, whole, cells, progress) if study.subgroups.crossed else []
     place = {"comparison": analysis.asked.id}
     tests = families(study, [*estimated, *crossings])
-    findings.add("tests", dated(tests.rename(columns={"month": "when"})), **place)
+    findings.add("tests", _dated(tests), **place)
+    progress(f"{analysis.asked.id}: other estimators")
+    main = next(one.effects for one in estimated if one.cell.id == WHOLE)
+    findings.add("specifications", _dated(specifications(analysis, whole, main)), **place)
+
+
+def _dated(rows: pd.DataFrame) -> pd.DataFrame:
+    return dated(rows.rename(columns={"month": "when"}))
 
 
 def _crossings(
