@@ -335,7 +335,7 @@ def test_an_archive_has_limits(
         unpack(elsewhere, STUDY, archive)
     monkeypatch.setattr(unpacking, "LARGEST", size)
     monkeypatch.setattr(unpacking, "MOST_FILES", len(packed(archive)) - 1)
-    with pytest.raises(InputError, match="more than 13 files"):
+    with pytest.raises(InputError, match=r"holds more than \d+ files"):
         unpack(elsewhere, STUDY, archive)
     monkeypatch.setattr(unpacking, "MOST_FILES", len(packed(archive)))
     assert unpack(elsewhere, STUDY, archive).is_dir()
