@@ -21,6 +21,9 @@ RESULTS, PAGES = "results", "pages"
 CONTRACT, CONTRACT_PAGE = Path("cohorts/contract/README.md"), Path(PAGES) / "contrat.qmd"
 LEVEL_OF_PROTECTION = "interne"
 FOLDERS = {"public": "publics", "territoire": "territoires"}
+EVIDENCE = {
+    "specifications": "estimateurs",
+}
 BANNERS = {
     "synthetic": "Données synthétiques\u00a0: aucun chiffre de cette page n'est un résultat du "
     "Pacte.",
@@ -153,7 +156,22 @@ def _parts(results: ResultSet, cell: str) -> tuple[str, ...]:
         for table, part in optional.items()
         if table in results.tables and len(results.table(table).select(cell=cell))
     ]
-    return ("etude" if cell == WHOLE else "cellule", *present, *protocol, "annexes")
+    if cell != WHOLE:
+        return ("cellule", *present, "annexes")
+    return ("etude", *_evidence(results), *present, *protocol, "annexes")
+
+
+def _evidence(results: ResultSet) -> list[str]:
+    """The parts of the study's page that only some studies have rows for."""
+    present = []
+    if "tests" in results.tables:
+        families = set(results.table("tests").frame["family"])
+        present.append("familles")
+        if families & {"publics", "territoires"}:
+            present.append("familles-cellules")
+        if "croisements" in families:
+            present.append("croisements")
+    return present + [part for table, part in EVIDENCE.items() if table in results.tables]
 
 
 def write_stubs(project: Path, stubs: Sequence[Stub]) -> None:

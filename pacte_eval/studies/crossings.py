@@ -34,10 +34,14 @@ def crossed(cells: Sequence[Cell]) -> Iterator[Cell]:
 def estimate_crossing(analysis: Analysis, comparison: Comparison, cell: Cell) -> Estimated | None:
     """The effect in a crossing from a design fitted on it; None where there is none to be had.
 
-    The design is fixed, and its balance judged, before its outcomes are read.
+    A crossing that holds everyone trained of its public, or of its territory, is no other
+    population. The design is fixed, and its balance judged, before its outcomes are read.
     """
     inside = cell.of(comparison)
     if inside is None or int(inside.treated.sum()) < Profile().min_persons:
+        return None
+    trained = comparison.cells[comparison.treated]
+    if any(int(trained[name].sum()) == int(inside.treated.sum()) for name in cell.columns):
         return None
     estimator = analysis.study.estimators.main
     inside = prepared(inside, estimator)

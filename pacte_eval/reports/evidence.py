@@ -1,0 +1,215 @@
+"""What a committee asks beside the effect: tests in their families, other estimators, and so on.
+
+Tables, figures and sentences of the study's own page, from protected tables only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+from IPython.display import Markdown
+from matplotlib.figure import Figure
+
+from pacte_eval.definitions.vocabulary import OUTCOMES
+from pacte_eval.figures import forest
+from pacte_eval.reports.french import (
+    amount,
+    escape_markdown,
+    markdown_table,
+    number,
+    percent,
+)
+from pacte_eval.reports.page import Page
+from pacte_eval.reports.tables import written
+from pacte_eval.results import ProtectedTable
+
+THIN, FIXED = "\u202f", "\u00a0"
+RISK = 0.05
+_CELLS = ("publics", "territoires")
+MOST_CROSSINGS = 20
+
+
+def p_value(value: float) -> str:
+    """A p-value as pages write it."""
+    return f"<{FIXED}0,001" if value < 0.001 else number(value, 3)
+
+
+def primary_test(page: Page) -> Markdown:
+    """The one test of the primary effect, in a sentence."""
+    frame = _tests(page, ["effet principal"]).frame
+    row = frame.iloc[0]
+    if pd.isna(row["p"]):
+        return Markdown("L'effet principal n'a pas de test publiable.")
+    return Markdown(
+        f"**L'effet principal** est un seul test, sans correction{FIXED}: p {_equal(row['p'])}. "
+        "Avec une puissance de 80 %, il pouvait déceler un effet de "
+        f"{_in_unit(page)(row['mde'], row['outcome'])}."
+    )
+
+
+def tests(page: Page) -> Markdown:
+    """Horizons and outcomes, held together."""
+    return Markdown(
+        markdown_table(
+            _tests(page, ["horizons et résultats"]),
+            ["outcome", "month", "effect", "p_adjusted", "mde"],
+            titles={
+                "outcome": "Résultat",
+                "month": "Mois",
+                "effect": "Effet",
+                "p_adjusted": "p corrigée",
+                "mde": "Décelable",
+            },
+            formats={
+                "outcome": lambda name: escape_markdown(_short(name)),
+                "p_adjusted": p_value,
+            },
+            composed={
+                "effect": (("estimate", "ci_low", "ci_high", "outcome"), _effect(page)),
+                "mde": (("mde", "outcome"), _in_unit(page)),
+            },
+        )
+    )
+
+
+def tests_of_cells(page: Page) -> Markdown:
+    """Publics and territories at the primary month, with their corrected p-values."""
+    table = _tests(page, list(_CELLS)).select(month=page.study.primary.month)
+    return Markdown(_of_cells(page, table))
+
+
+def crossings(page: Page) -> Markdown:
+    """The crossings retained at the primary month, or the best measured of them."""
+    table = _tests(page, ["croisements"]).select(month=page.study.primary.month)
+    frame = table.frame.dropna(subset=["estimate"])
+    order = frame.sort_values(["p_adjusted", "se"], kind="stable")["cell"]
+    kept = order[:MOST_CROSSINGS].tolist()
+    if not kept:
+        return Markdown("Aucun croisement n'a assez de personnes pour qu'un effet y soit publié.")
+    return Markdown(_of_cells(page, table.select(cell=kept)))
+
+
+def crossings_in_words(page: Page) -> Markdown:
+    """How many crossings there are, can be told, and stand out."""
+    frame = _tests(page, ["croisements"]).select(month=page.study.primary.month).frame
+    told = frame["estimate"].notna()
+    out = int((frame.loc[told, "p_adjusted"] <= RISK).sum())
+    unbalanced = int((frame["balance"] == "fail").sum())
+    found = (
+        "Aucun ne se distingue"
+        if out == 0
+        else f"{number(out)} se {'distingue' if out == 1 else 'distinguent'}"
+    )
+    return Markdown(
+        "Croisements d'un public et d'un territoire où l'on trouve assez de personnes formées pour "
+        f"tenter une comparaison{FIXED}: {number(len(frame))}, dont {number(int(told.sum()))} avec "
+        f"une estimation publiable et {number(unbalanced)} non équilibrés. {found} d'un effet nul "
+        "après correction. Un croisement qui ne se distingue pas n'est pas pour autant sans effet"
+        f"{THIN}: le plus petit effet décelable dit ce que ses effectifs permettaient de voir."
+    )
+
+
+def specifications_in_words(page: Page) -> Markdown:
+    """How far the estimators agree with the main one at the primary month."""
+    frame = _specifications(page).frame.dropna(subset=["estimate"])
+    main = frame[frame["main"].astype(bool)]
+    if main.empty:
+        return Markdown("L'effet principal n'est pas publiable : rien ne peut lui être comparé.")
+    others = frame[~frame["main"].astype(bool) & frame["same_question"].astype(bool)]
+    if others.empty:
+        return Markdown("Aucun autre estimateur n'a été demandé.")
+    same_sign = (others["estimate"] > 0) == bool(main["estimate"].iloc[0] > 0)
+    clear = (main["p"].iloc[0] <= RISK) == (others["p"] <= RISK)
+    low, high = frame["estimate"][frame["same_question"].astype(bool)].agg(["min", "max"])
+    return Markdown(
+        f"Parmi les {number(len(others))} autres estimateurs qui répondent à la même question, "
+        f"{percent(same_sign.mean(), 0)} donnent un effet de même signe que l'estimateur principal "
+        f"et {percent((same_sign & clear).mean(), 0)} concluent de même au seuil de "
+        f"5{THIN}%. Les estimations vont de {amount(low, 'points', sign=True)} à "
+        f"{amount(high, 'points', sign=True)}."
+    )
+
+
+def specifications(page: Page) -> Figure:
+    """The primary effect by each estimator, in the order of their estimates."""
+    frame = _specifications(page).frame
+    order = frame.sort_values("estimate", kind="stable", na_position="last")
+    marks = order["main"].astype(bool).map({True: " (principal)", False: ""})
+    return forest(order.assign(label=order["label"].astype(str) + marks))
+
+
+def specifications_table(page: Page) -> Markdown:
+    """The same numbers, with whom each estimator is about."""
+    return Markdown(
+        markdown_table(
+            _specifications(page),
+            ["label", "effect", "target_population"],
+            titles={
+                "label": "Estimateur",
+                "effect": "Effet",
+                "target_population": "Effet mesuré sur",
+            },
+            composed={
+                "effect": (
+                    ("estimate", "ci_low", "ci_high"),
+                    lambda effect, low, high: written(effect, low, high, "points"),
+                )
+            },
+        )
+    )
+
+
+def _tests(page: Page, of: list[str]) -> ProtectedTable:
+    return page.results.table("tests").select(comparison=page.study.primary.comparison, family=of)
+
+
+def _specifications(page: Page) -> ProtectedTable:
+    primary = page.study.primary
+    return page.results.table("specifications").select(
+        comparison=primary.comparison, month=primary.month
+    )
+
+
+def _of_cells(page: Page, table: ProtectedTable) -> str:
+    return markdown_table(
+        table,
+        ["label", "n_treated", "effect", "p_adjusted", "p_by", "mde"],
+        titles={
+            "label": "Population",
+            "n_treated": "Formés",
+            "effect": "Effet",
+            "p_adjusted": "p corrigée",
+            "p_by": "p (BY)",
+            "mde": "Décelable",
+        },
+        formats={"p_adjusted": p_value, "p_by": p_value},
+        composed={
+            "effect": (("estimate", "ci_low", "ci_high", "outcome"), _effect(page)),
+            "mde": (("mde", "outcome"), _in_unit(page)),
+        },
+    )
+
+
+def _equal(p: float) -> str:
+    return p_value(p) if p < 0.001 else f"={FIXED}{p_value(p)}"
+
+
+def _short(outcome: str) -> str:
+    """An outcome's name without what its brackets say."""
+    return OUTCOMES.get(outcome, outcome).split(" (")[0]
+
+
+def _unit(page: Page, outcome: str) -> str:
+    frame = page.results.table("effects").select(outcome=outcome).frame
+    return str(frame["unit"].iloc[0]) if len(frame) else "points"
+
+
+def _effect(page: Page) -> Callable[[float, float, float, str], str]:
+    """What writes an effect in the unit of its outcome."""
+    return lambda effect, low, high, outcome: written(effect, low, high, _unit(page, outcome))
+
+
+def _in_unit(page: Page) -> Callable[[float, str], str]:
+    """What writes a size in the unit of its outcome."""
+    return lambda size, outcome: amount(size, _unit(page, outcome))
