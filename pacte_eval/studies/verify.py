@@ -35,6 +35,7 @@ Status = Literal[
 
 TOLERANCE = 1e-9
 SLACK = 1 + 1e-6
+ROUNDING = 1e-12  # absolute: what is zero but for rounding differs from one processor to another
 ENVIRONMENT = ("versions", "python", "processor")
 
 
@@ -289,7 +290,8 @@ def _agree(left: pd.Series, right: pd.Series, kind: str) -> np.ndarray:
     first, second = (one.to_numpy(dtype=float, na_value=np.nan) for one in (left, right))
     finite = np.isfinite(first) & np.isfinite(second)
     gap = np.abs(np.subtract(first, second, where=finite, out=np.full(len(first), np.inf)))
-    near = gap <= TOLERANCE * SLACK * np.maximum(np.abs(first), np.abs(second))
+    size = np.maximum(np.abs(first), np.abs(second))
+    near = gap <= np.maximum(TOLERANCE * SLACK * size, ROUNDING)
     return absent | (first == second) | (finite & near)
 
 

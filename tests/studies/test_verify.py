@@ -200,6 +200,16 @@ def test_numbers_of_another_environment_are_equal(
     assert "riscv64" in capsys.readouterr().out
 
 
+def test_zeros_that_differ_by_rounding_are_equal(standing: Path) -> None:
+    table = ResultSet.open(standing).table("balance")
+    other = ResultSet.open(standing).table("balance")
+    for one, value in ((table, 3e-14), (other, -2e-15)):
+        object.__setattr__(one, "_frame", one.frame.assign(smd_after=value))
+    assert verify.differences(table, other) == (0, ())
+    object.__setattr__(other, "_frame", other.frame.assign(smd_after=1e-9))
+    assert verify.differences(table, other) == (len(table), ("smd_after",))
+
+
 def nudged(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     """A number of the column, where it is known, at nine tenths of the tolerance from itself."""
     known = frame[column].notna() & (frame[column] != 0)
