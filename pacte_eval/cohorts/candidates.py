@@ -138,6 +138,10 @@ def meets(trainings: Trainings, condition: TrainingFilter) -> np.ndarray:
         codes = fields_of_training.categories.astype(str)
         chosen = [code for code in codes if code.startswith(condition.formacode)]
         tests.append(is_one_of(fields_of_training, chosen))
+    if condition.hours is not None:
+        planned = np.asarray(trainings.attributes["minutes"], dtype=float)
+        least, most = (60 * bound for bound in condition.hours)
+        tests.append((planned >= least) & (planned <= most))
     return reduce(np.logical_and, tests)
 
 

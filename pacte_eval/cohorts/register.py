@@ -36,7 +36,10 @@ from pacte_eval.tables.source import Source
 
 SAME_SPELL_DAYS = 31
 NONE = -1
-_FILTERED = ("objective", "scheme", "funder", "formacode", "level_prepared", "axis", "lot")
+_FILTERED = (
+    *("objective", "scheme", "funder", "formacode", "level_prepared", "axis", "lot"),
+    "minutes",
+)
 _PERSON_ROOM = np.int64(1) << 32
 _LONG_AGO = np.int64(1) << 30
 

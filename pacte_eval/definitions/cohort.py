@@ -6,7 +6,15 @@ from collections.abc import Collection, Iterable, Iterator
 from itertools import combinations
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from pacte_eval.definitions.errors import nearest
 from pacte_eval.definitions.months import month_code, parse_month
@@ -119,6 +127,9 @@ class TrainingFilter(Definition):
     ) = Field(default=None, description="First digits of the field of training")
     axis: Annotated[tuple[AxisCode, ...], Field(min_length=1)] | None = None
     lot: Chosen | None = None
+    hours: Annotated[tuple[int, int], AfterValidator(ordered)] | None = Field(
+        default=None, description="Planned duration, from so many hours to so many"
+    )
 
     @property
     def objectives(self) -> frozenset[str] | None:
@@ -136,6 +147,12 @@ class TrainingFilter(Definition):
         if any(
             _apart(getattr(self, name), getattr(other, name))
             for name in ("scheme", "funder", "level", "axis", "lot")
+        ):
+            return True
+        if (
+            self.hours
+            and other.hours
+            and max(self.hours[0], other.hours[0]) > min(self.hours[1], other.hours[1])
         ):
             return True
         return bool(self.formacode and other.formacode) and not any(

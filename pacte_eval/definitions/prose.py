@@ -30,6 +30,7 @@ from pacte_eval.definitions.cohort import (
     TrainingFilter,
 )
 from pacte_eval.definitions.months import month_name
+from pacte_eval.definitions.numerals import number
 from pacte_eval.definitions.vocabulary import (
     COVARIATES,
     FUNDERS,
@@ -257,6 +258,9 @@ def _conditions(condition: TrainingFilter) -> list[str]:
             words.append(f"{word} {_listed([labels.get(value, value) for value in values], 'ou')}")
     if condition.formacode is not None:
         words.append(f"Formacode commençant par {_listed(list(condition.formacode), 'ou')}…")
+    if condition.hours is not None:
+        least, most = (number(bound) for bound in condition.hours)
+        words.append(f"durée prévue de {least} à {most} heures")
     return words
 
 

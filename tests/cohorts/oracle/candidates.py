@@ -43,6 +43,10 @@ def passes(training: Row, where: Mapping[str, Any]) -> bool:
         formacode = training.get("formacode")
         if formacode is None or not formacode.startswith(tuple(formacodes)):
             return False
+    if "hours" in where:
+        minutes, (least, most) = training.get("minutes"), where["hours"]
+        if minutes is None or not least * 60 <= minutes <= most * 60:
+            return False
     for name in ("scheme", "funder", "axis", "lot"):
         if name in where and training.get(name) not in where[name]:
             return False
