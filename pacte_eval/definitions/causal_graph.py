@@ -13,6 +13,7 @@ from pacte_eval.definitions.errors import nearest
 from pacte_eval.definitions.reading import Definition
 
 ARROW = "->"
+_TIMES = {"before": 0, "treatment": 1, "after": 2, "outcome": 2}
 
 
 class GraphNode(Definition):
@@ -47,10 +48,10 @@ class GraphDefinition(Definition):
                     raise ValueError(f"node '{name}' is the {role}: it has to be observed")
         _refuse_cycle(self.nodes, arrows)
         for cause, effect in arrows:
-            if self.nodes[cause].when != "before" and self.nodes[effect].when == "before":
+            if _TIMES[self.nodes[cause].when] > _TIMES[self.nodes[effect].when]:
                 raise ValueError(
-                    f"edge '{cause} {ARROW} {effect}' goes back in time: '{effect}' is known "
-                    f"before entry and '{cause}' is not"
+                    f"edge '{cause} {ARROW} {effect}' goes back in time: '{effect}' "
+                    f"({self.nodes[effect].when}) precedes '{cause}' ({self.nodes[cause].when})"
                 )
         return self
 

@@ -81,10 +81,9 @@ def _identification(
     cut = do_surgery(drawn, [graph.treatment], remove_outgoing_edges=True)
     held, unseen = set(covariates), list[str]()
     while path := _open_path(cut, graph.treatment, outcome, held):
-        inner = [name for name in path[1:-1] if name not in _colliders(cut, path)]
-        closing = [
-            name for name in inner if graph.nodes[name].observed and name in graph.of("before")
-        ]
+        colliders = _colliders(cut, path)
+        able = [name for name in path if name in graph.of("before") and name not in colliders]
+        closing = [name for name in able if graph.nodes[name].observed]
         opening = _opening(cut, path, covariates)
         written = _written(cut, path)
         if closing:
@@ -99,8 +98,8 @@ def _identification(
                     f"covariate '{name}' opens the path {written}: its causes become related "
                     "among people alike in it; leave it out"
                 )
-        unseen += inner
-        held |= set(inner)
+        unseen += able
+        held |= set(able)
     words = f"l’effet de «{THIN}{graph.label(graph.treatment)}{THIN}» sur "
     words += f"«{THIN}{graph.label(outcome)}{THIN}»"
     if unseen:

@@ -55,7 +55,8 @@ def test_a_graph_is_nodes_and_arrows(tmp_path: Path) -> None:
         (["age ->"], "is not of the form"),
         (["age -> emploi", "age->emploi"], "edge 'age -> emploi' is given twice"),
         (["age -> age"], "what causes itself is no graph of causes: age -> age"),
-        (["entree -> age"], "'entree -> age' goes back in time: 'age' is known before entry"),
+        (["entree -> age"], "goes back in time: 'age' (before) precedes 'entree' (treatment)"),
+        (["emploi -> entree"], "goes back in time"),
         (["emploi -> motivation"], "goes back in time"),
     ],
 )

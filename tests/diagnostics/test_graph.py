@@ -112,6 +112,14 @@ def test_an_unobserved_confounder_is_a_verdict_not_an_error() -> None:
     assert "add 'age'" in told(drawn), "a missing covariate is told whatever else is unobserved"
 
 
+def test_what_is_known_after_entry_closes_nothing() -> None:
+    edges = ("envie -> entree", "envie -> poste", "poste -> emploi")
+    drawn = graph(*edges, unseen="envie", after="poste")
+    verdicts = check_graph(drawn, [])
+    assert (verdicts.of("graph"), verdicts.table["value"][0]) == ("fail", 1)
+    assert "« envie » n’est pas observé" in verdicts.table["sentence"][0]
+
+
 def test_an_instrument_is_a_warning() -> None:
     drawn = graph(*CONFOUNDED, "tirage -> entree")
     verdicts = check_graph(drawn, ["age", "tirage"])
