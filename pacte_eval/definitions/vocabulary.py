@@ -145,6 +145,13 @@ DEPARTEMENTS = {
     "83": "Var",
     "84": "Vaucluse",
 }
+ZONINGS = {
+    "departement": "Départements",
+    "ze2010": "Zones d'emploi (2010)",
+    "ze2020": "Zones d'emploi (2020)",
+    "qpv": "Quartiers prioritaires",
+    "zrr": "Zones de revitalisation rurale",
+}
 _OWN_LEVELS = {"rome": ROME_DOMAINS, "departement": DEPARTEMENTS}
 
 

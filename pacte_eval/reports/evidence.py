@@ -112,7 +112,7 @@ def crossings_in_words(page: Page) -> Markdown:
 
 def specifications_in_words(page: Page) -> Markdown:
     """How far the estimators agree with the main one at the primary month."""
-    frame = _specifications(page).frame.dropna(subset=["estimate"])
+    frame = _at_primary(page, "specifications").frame.dropna(subset=["estimate"])
     main = frame[frame["main"].astype(bool)]
     if main.empty:
         return Markdown("L'effet principal n'est pas publiable : rien ne peut lui être comparé.")
@@ -133,7 +133,7 @@ def specifications_in_words(page: Page) -> Markdown:
 
 def specifications(page: Page) -> Figure:
     """The primary effect by each estimator, in the order of their estimates."""
-    frame = _specifications(page).frame
+    frame = _at_primary(page, "specifications").frame
     order = frame.sort_values("estimate", kind="stable", na_position="last")
     marks = order["main"].astype(bool).map({True: " (principal)", False: ""})
     return forest(order.assign(label=order["label"].astype(str) + marks))
@@ -143,7 +143,7 @@ def specifications_table(page: Page) -> Markdown:
     """The same numbers, with whom each estimator is about."""
     return Markdown(
         markdown_table(
-            _specifications(page),
+            _at_primary(page, "specifications"),
             ["label", "effect", "target_population"],
             titles={
                 "label": "Estimateur",
@@ -160,15 +160,86 @@ def specifications_table(page: Page) -> Markdown:
     )
 
 
+def pooling(page: Page) -> Markdown:
+    """Raw and shrunken effects of zones at the primary month."""
+    return Markdown(
+        markdown_table(
+            _at_primary(page, "pooling"),
+            ["partition", "label", "effect", "shrunken", "ranks"],
+            titles={
+                "partition": "Découpage",
+                "label": "Territoire",
+                "effect": "Brut",
+                "shrunken": "Lissé",
+                "ranks": "Rang",
+            },
+            composed={
+                "effect": (("estimate", "ci_low", "ci_high", "outcome"), _effect(page)),
+                "shrunken": (
+                    ("shrunken", "shrunken_low", "shrunken_high", "outcome"),
+                    _effect(page),
+                ),
+                "ranks": (("rank_low", "rank_high"), _ranks),
+            },
+        )
+    )
+
+
+def interactions(page: Page) -> Markdown:
+    """Each question, its corrected p-value and what it means."""
+    return Markdown(
+        markdown_table(
+            _at_primary(page, "interactions"),
+            ["question", "p_adjusted", "sentence"],
+            titles={"question": "Question", "p_adjusted": "p corrigée", "sentence": "En clair"},
+            formats={"p_adjusted": p_value},
+        )
+    )
+
+
+def cost_in_words(page: Page) -> Markdown:
+    """What the cost is made of, and what it is not."""
+    declared = page.study.cost
+    if declared is None:
+        raise ValueError("the study declares no cost")
+    return Markdown(
+        f"Le coût d'une formation est une moyenne{FIXED}: {amount(declared.unit, 'euros')} "
+        f"({escape_markdown(declared.source)}). Ce n'est pas le coût propre aux personnes de cette "
+        "étude. On en retire ce que coûtent les formations suivies ensuite par les personnes "
+        f"semblables ({amount(declared.later, 'euros')} chacune), puis on divise par l'effet. Quand "
+        "les données n'excluent pas une absence d'effet, aucun coût maximal ne peut être donné"
+        f"{FIXED}: «{THIN}non borné{THIN}»."
+    )
+
+
+def costs(page: Page) -> Markdown:
+    """Costs at each horizon, and per month of work."""
+    primary = page.study.primary
+    table = page.results.table("costs").select(comparison=primary.comparison)
+    return Markdown(
+        markdown_table(
+            table,
+            ["month", "net_cost", "sentence"],
+            titles={"month": "Mois", "net_cost": "Coût net", "sentence": "En clair"},
+            formats={
+                "net_cost": lambda value: amount(value, "euros"),
+                "sentence": lambda text: escape_markdown(text.replace("**", "")),
+            },
+        )
+    )
+
+
+def _ranks(low: float, high: float) -> str:
+    return number(low) if low == high else f"{number(low)} à {number(high)}"
+
+
+def _at_primary(page: Page, table: str) -> ProtectedTable:
+    primary = page.study.primary
+    return page.results.table(table).select(comparison=primary.comparison, month=primary.month)
+
+
 def _tests(page: Page, of: list[str]) -> ProtectedTable:
     return page.results.table("tests").select(comparison=page.study.primary.comparison, family=of)
-
-
-def _specifications(page: Page) -> ProtectedTable:
-    primary = page.study.primary
-    return page.results.table("specifications").select(
-        comparison=primary.comparison, month=primary.month
-    )
 
 
 def _of_cells(page: Page, table: ProtectedTable) -> str:

@@ -22,7 +22,10 @@ CONTRACT, CONTRACT_PAGE = Path("cohorts/contract/README.md"), Path(PAGES) / "con
 LEVEL_OF_PROTECTION = "interne"
 FOLDERS = {"public": "publics", "territoire": "territoires"}
 EVIDENCE = {
+    "pooling": "decoupages",
+    "interactions": "differences",
     "specifications": "estimateurs",
+    "costs": "cout",
 }
 BANNERS = {
     "synthetic": "Données synthétiques\u00a0: aucun chiffre de cette page n'est un résultat du "

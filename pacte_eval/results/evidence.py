@@ -1,7 +1,8 @@
 """The tables that turn effects into findings: families of tests, territories taken together,
 differences between populations.
 
-Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`; and `EVIDENCE`, all of them.
+Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`,
+`COSTS`; and `EVIDENCE`, all of them.
 """
 
 from __future__ import annotations
@@ -171,4 +172,38 @@ SPECIFICATIONS = Schema(
     ),
 )
 
-EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS)
+COSTS = Schema(
+    name="costs",
+    title="Coût d'un emploi et d'un mois de travail supplémentaires",
+    columns=(
+        COMPARISON,
+        OUTCOME,
+        Column(
+            "what", "text", "Par", note="« emploi » au mois dit, ou « mois de travail » cumulé."
+        ),
+        MONTH,
+        PERIOD,
+        Column(
+            "net_cost",
+            "number",
+            "Coût net par personne formée",
+            "euros",
+            "Coût moyen de l'axe, moins celui des formations ultérieures des semblables.",
+        ),
+        ESTIMATE,
+        CI_LOW,
+        CI_HIGH,
+        Column("cost", "number", "Coût", "euros"),
+        Column("cost_low", "number", "Coût, au moins", "euros"),
+        Column("cost_high", "number", "Coût, au plus", "euros", "Vide : non borné."),
+        Column("bounded", "boolean", "Borné"),
+        Column("sentence", "text", "En clair"),
+        TREATED,
+        N_LOST,
+    ),
+    key=("comparison", "outcome", "what", "month", "period"),
+    secret=("n_lost",),
+    persons=(FEW_LOST, Persons("n_treated")),
+)
+
+EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS, COSTS)

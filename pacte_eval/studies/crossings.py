@@ -28,6 +28,7 @@ def crossed(cells: Sequence[Cell]) -> Iterator[Cell]:
                     "croisement",
                     f"{public.label}, {territory.label}",
                     (*public.columns, *territory.columns),
+                    territory.zoning,
                 )
 
 

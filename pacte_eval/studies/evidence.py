@@ -10,8 +10,10 @@ import pandas as pd
 from pacte_eval.results.schemas import WHOLE
 from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings, dated
 from pacte_eval.studies.cells import Cell
+from pacte_eval.studies.costs import costs
 from pacte_eval.studies.crossings import crossed, estimate_crossing
 from pacte_eval.studies.families import families
+from pacte_eval.studies.partitions import interactions, pooled
 from pacte_eval.studies.specifications import specifications
 
 Progress = Callable[[str], None]
@@ -44,14 +46,18 @@ def add_evidence(
     crossings = _crossings(analysis, whole, cells, progress) if study.subgroups.crossed else []
     place = {"comparison": analysis.asked.id}
     tests = families(study, [*estimated, *crossings])
-    findings.add("tests", _dated(tests), **place)
+    _add(findings, "tests", tests, place)
+    _add(findings, "pooling", pooled(study.horizons, estimated), place)
+    _add(findings, "interactions", interactions(study.primary.month, estimated, crossings), place)
+    _add(findings, "costs", costs(analysis, whole), place)
     progress(f"{analysis.asked.id}: other estimators")
     main = next(one.effects for one in estimated if one.cell.id == WHOLE)
-    findings.add("specifications", _dated(specifications(analysis, whole, main)), **place)
+    _add(findings, "specifications", specifications(analysis, whole, main), place)
 
 
-def _dated(rows: pd.DataFrame) -> pd.DataFrame:
-    return dated(rows.rename(columns={"month": "when"}))
+def _add(findings: Findings, table: str, rows: pd.DataFrame, place: dict[str, str]) -> None:
+    if len(rows):
+        findings.add(table, dated(rows.rename(columns={"month": "when"})), **place)
 
 
 def _crossings(
