@@ -165,9 +165,8 @@ def pooling(page: Page) -> Markdown:
     return Markdown(
         markdown_table(
             _at_primary(page, "pooling"),
-            ["partition", "label", "effect", "shrunken", "ranks"],
+            ["label", "effect", "shrunken", "ranks"],
             titles={
-                "partition": "Découpage",
                 "label": "Territoire",
                 "effect": "Brut",
                 "shrunken": "Lissé",
@@ -206,8 +205,9 @@ def cost_in_words(page: Page) -> Markdown:
         f"Le coût d'une formation est une moyenne{FIXED}: {amount(declared.unit, 'euros')} "
         f"({escape_markdown(declared.source)}). Ce n'est pas le coût propre aux personnes de cette "
         "étude. On en retire ce que coûtent les formations suivies ensuite par les personnes "
-        f"semblables ({amount(declared.later, 'euros')} chacune), puis on divise par l'effet. Quand "
-        "les données n'excluent pas une absence d'effet, aucun coût maximal ne peut être donné"
+        f"semblables ({amount(declared.later, 'euros')} chacune), puis on divise par l'effet. "
+        "Quand les données n'excluent pas une absence d'effet, aucun coût maximal ne peut être "
+        "donné"
         f"{FIXED}: «{THIN}non borné{THIN}»."
     )
 
