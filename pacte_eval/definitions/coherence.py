@@ -24,6 +24,8 @@ def check_on_cohort(study: StudyDefinition, cohort: CohortDefinition) -> None:
     _check(study, list(cohort.arms), dict.fromkeys(cohort.outcomes, months))
     for comparison in study.comparisons:
         _refuse_what_waits(study, comparison, cohort)
+    _check_negative_controls(study, cohort)
+    _check_covariates(study, cohort.covariates)
     main = study.estimators.main
     absent = [cell for cell in cohort.controls.same if cell not in main.cells]
     if absent:
@@ -35,6 +37,38 @@ def check_on_cohort(study: StudyDefinition, cohort: CohortDefinition) -> None:
             "long a wait, in the cells controls are drawn in"
             + ("" if setting else "; choose a design that has exact or within")
         )
+
+
+def _check_negative_controls(study: StudyDefinition, cohort: CohortDefinition) -> None:
+    first, last = cohort.history.match
+    for control in study.negative_controls:
+        where = f"study '{study.id}': negative control '{control.outcome}'"
+        if control.outcome not in cohort.outcomes:
+            raise InputError(f"{where} is unknown: {nearest(control.outcome, cohort.outcomes)}")
+        begin, end = control.months
+        if begin < -cohort.window.before:
+            raise InputError(
+                f"{where} is not observed at {begin}: the window of cohort '{cohort.id}' begins "
+                f"{cohort.window.before} months before entry"
+            )
+        if begin <= last and end >= first:
+            raise InputError(
+                f"{where} uses months {begin} to {end}, which history.match ({first} to {last}) "
+                "balances by construction: they would prove nothing; choose other months"
+            )
+
+
+def _check_covariates(study: StudyDefinition, covariates: Sequence[str]) -> None:
+    named = {f"blocks.{block}": names for block, names in study.blocks.items()}
+    if study.heterogeneity is not None:
+        named["heterogeneity.persons"] = study.heterogeneity.persons
+    for where, names in named.items():
+        for name in names:
+            if name not in covariates:
+                raise InputError(
+                    f"study '{study.id}': {where} names '{name}', which is no covariate: "
+                    f"{nearest(name, covariates)}"
+                )
 
 
 def _refuse_what_waits(
@@ -75,6 +109,12 @@ def check_on_persons(study: StudyDefinition, persons: PersonsDefinition) -> None
         raise InputError(
             f"study '{study.id}': a file of persons has no publics or territories: remove subgroups"
         )
+    if study.negative_controls:
+        raise InputError(
+            f"study '{study.id}': negative_controls are months before entry, which a file of "
+            "persons does not have: remove them"
+        )
+    _check_covariates(study, list(persons.covariates))
     periods = {name: item.labels for name, item in persons.outcomes.items()}
     _check(study, list(persons.arms), periods)
 

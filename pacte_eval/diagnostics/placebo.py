@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.numerals import number
+from pacte_eval.diagnostics.joint_test import wald
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import Effects
 
@@ -58,8 +58,7 @@ def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
     if not chosen.any():
         return no_placebo()
     estimates = effects.table["estimate"].to_numpy()[chosen]
-    statistic, rank = _wald(estimates, effects.covariance(chosen).to_numpy())
-    p = float(stats.chi2.sf(statistic, rank))
+    _, _, p = wald(estimates, effects.covariance(chosen).to_numpy())
     verdict: Verdict = "pass" if p >= ALARM else "warning" if p >= REFUSAL else "fail"
     meaning = {
         "pass": "compatibles avec l’absence d’écart",
@@ -74,12 +73,3 @@ def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
         f"plus grand écart\u202f: {number(float(estimates[np.argmax(np.abs(estimates))]), 3)})."
     )
     return Verdicts.single("placebo", p, ALARM, verdict, sentence)
-
-
-def _wald(estimates: np.ndarray, covariance: np.ndarray) -> tuple[float, int]:
-    """Wald statistic and rank, on the directions in which the estimates vary."""
-    scale = np.sqrt(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
-    kept = values > 1e-9 * values.max()
-    projected = vectors[:, kept].T @ (estimates / scale)
-    return float(np.sum(projected**2 / values[kept])), int(kept.sum())

@@ -23,9 +23,14 @@ from pacte_eval.designs import Design
 from pacte_eval.designs.design import NO_CONTROL, TOO_FAR
 from pacte_eval.diagnostics import (
     Verdicts,
+    attrition_verdict,
     balance_verdict,
     effective_size_verdict,
+    equipoise_verdict,
+    linkage_verdict,
     minimum_detectable_effect,
+    negative_controls_verdict,
+    no_negative_controls,
     no_placebo,
     placebo_verdict,
     power_verdict,
@@ -144,15 +149,8 @@ class Analysis:
             if design.score is not None:
                 findings.add("overlap", _overlap(design), **labelled)
             findings.add("support", _support(design), **labelled)
-        verdicts = self._verdicts(level)
-        findings.add(
-            "verdicts",
-            verdicts.table,
-            design=LEVEL,
-            n_treated=int(level.comparison.treated.sum()),
-            n_supported=level.n_treated,
-            **place,
-        )
+        verdicts = self._verdicts(level, cell)
+        self._judged(verdicts, level, place, findings)
         return Designed(cell, comparison, level, difference, verdicts)
 
     def effects(self, designed: Designed, findings: Findings) -> Estimated:
@@ -165,6 +163,7 @@ class Analysis:
             one elsewhere.
         """
         place = {"cell": designed.cell.id, "comparison": self.asked.id}
+        self._attrition(designed.level, place, findings)
         kept = self._level_effects(designed.level, place, findings)
         self._difference_effects(designed.difference, designed.comparison, place, findings)
         if lost(designed.level):
@@ -178,6 +177,24 @@ class Analysis:
             every[0].beside(*every[1:]) if len(every) > 1 else every[0],
             designed.verdicts.of("équilibre"),
             lost(designed.level),
+        )
+
+    def _attrition(self, design: Design, place: dict[str, str], findings: Findings) -> None:
+        """The verdict on who is still observed: of the follow-up, and so not of the gate."""
+        outcome = self.cohort.outcomes[self.study.primary.outcome].at(self.study.horizons)
+        verdict = attrition_verdict(design, outcome, self.study.thresholds.max_attrition_gap)
+        self._judged(verdict, design, place, findings)
+
+    def _judged(
+        self, verdicts: Verdicts, design: Design, place: dict[str, str], findings: Findings
+    ) -> None:
+        findings.add(
+            "verdicts",
+            verdicts.table,
+            design=LEVEL,
+            n_treated=int(design.comparison.treated.sum()),
+            n_supported=design.n_treated,
+            **place,
         )
 
     def _periods(self, outcome: str) -> Sequence[Period]:
@@ -364,12 +381,14 @@ class Analysis:
         label = self.cohort.covariate_labels[covariate]
         return label if level in ("", "oui") else f"{label}\u00a0: {level_label(covariate, level)}"
 
-    def _verdicts(self, design: Design) -> Verdicts:
+    def _verdicts(self, design: Design, cell: Cell) -> Verdicts:
         """The gate: what is judged before any outcome after entry is read."""
         thresholds = self.study.thresholds
-        verdicts = [
+        verdicts = [self._linkage()] if cell.id == WHOLE else []
+        verdicts += [
             _discreet(support_verdict(design, thresholds.min_support), lost(design)),
             balance_verdict(design, thresholds.max_smd, self._label),
+            equipoise_verdict(design, thresholds.min_equipoise),
             effective_size_verdict(design, thresholds.min_effective_size),
         ]
         outcome = self.cohort.outcomes[self.study.primary.outcome]
@@ -381,7 +400,31 @@ class Analysis:
             verdicts.append(placebo_verdict(before, months))
         else:
             verdicts.append(no_placebo())
+        verdicts.append(self._negative_controls(design))
         return Verdicts.joined(verdicts)
+
+    def _linkage(self) -> Verdicts:
+        """Of the entries of the treated arm, as its flow chart counts them."""
+        flow = self.cohort.flow
+        rows = flow[flow["arm"] == self.asked.treated].set_index("rule")["remaining"]
+        entries = int(rows.get("entries", rows.iloc[0]))
+        linked = int(rows.get("linked", entries))
+        return linkage_verdict(entries, linked, self.study.thresholds.min_linked)
+
+    def _negative_controls(self, design: Design) -> Verdicts:
+        declared = self.study.negative_controls
+        if not declared:
+            return no_negative_controls()
+        return negative_controls_verdict(
+            {
+                f"{self.cohort.outcome_labels[one.outcome]}, {_window(one.months)}": estimate(
+                    design,
+                    self.cohort.outcomes[one.outcome].at(range(one.months[0], one.months[1] + 1)),
+                    cluster="person",
+                )
+                for one in declared
+            }
+        )
 
 
 def lost(design: Design) -> int:

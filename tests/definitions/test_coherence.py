@@ -47,6 +47,20 @@ def test_the_shipped_studies_fit() -> None:
             {"estimators": {"main": {"design": "NearestNeighbour", "exact": ["sex"]}}},
             "exact lacks entry_month, unemployment_band",
         ),
+        (
+            {"negative_controls": [{"outcome": "temps_plein", "months": [-6, -1], "because": "x"}]},
+            "negative control 'temps_plein' is unknown",
+        ),
+        (
+            {"negative_controls": [{"outcome": "heures", "months": [-8, -1], "because": "x"}]},
+            "uses months -8 to -1, which history.match .* balances by construction",
+        ),
+        (
+            {"negative_controls": [{"outcome": "heures", "months": [-40, -30], "because": "x"}]},
+            "is not observed at -40",
+        ),
+        ({"blocks": {"Passé": ["employment_historie"]}}, "did you mean 'employment_history'"),
+        ({"heterogeneity": {"persons": ["zone"]}}, "heterogeneity.persons names 'zone'"),
     ],
 )  # fmt: skip
 def test_what_a_cohort_lacks_is_refused(parts: dict[str, Any], words: str) -> None:
