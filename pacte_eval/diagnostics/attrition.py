@@ -44,7 +44,7 @@ def attrition_verdict(design: Design, outcomes: Outcomes, max_gap: float = 0.05)
     table = attrition(design, outcomes)
     place = int(table["gap"].abs().to_numpy().argmax())
     treated, control = (float(table[arm].iloc[place]) for arm in ("treated", "control"))
-    gap = treated - control
+    gap = round(treated - control, 12)
     verdict: Verdict = "pass" if abs(gap) <= max_gap else "fail"
     least = float(table[["treated", "control"]].min().min())
     if least > 1 - 1e-9:

@@ -229,6 +229,36 @@ def costs(page: Page) -> Markdown:
     )
 
 
+def plasmode(page: Page) -> Markdown:
+    """Every estimator on simulated outcomes, from the least error up."""
+    table = page.results.table("plasmode").select(comparison=page.study.primary.comparison)
+    return Markdown(
+        markdown_table(
+            table,
+            ["label", "effect", "bias", "rmse", "rank"],
+            titles={
+                "label": "Estimateur",
+                "effect": "Effet planté",
+                "bias": "Biais (± erreur de simulation)",
+                "rmse": "Erreur quadratique",
+                "rank": "Rang",
+            },
+            formats={
+                "effect": lambda value: amount(value, "points"),
+                "rmse": lambda value: amount(value, "points"),
+            },
+            composed={
+                "bias": (
+                    ("bias", "bias_mc_error"),
+                    lambda bias, error: (
+                        f"{number(bias, 2, scale=100)} ± {number(error, 2, scale=100)}"
+                    ),
+                )
+            },
+        )
+    )
+
+
 def _ranks(low: float, high: float) -> str:
     return number(low) if low == high else f"{number(low)} à {number(high)}"
 

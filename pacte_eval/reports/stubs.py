@@ -26,6 +26,7 @@ EVIDENCE = {
     "interactions": "differences",
     "specifications": "estimateurs",
     "costs": "cout",
+    "plasmode": "simulations",
 }
 BANNERS = {
     "synthetic": "Données synthétiques\u00a0: aucun chiffre de cette page n'est un résultat du "

@@ -2,7 +2,7 @@
 differences between populations.
 
 Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`,
-`COSTS`; and `EVIDENCE`, all of them.
+`COSTS`, `PLASMODE`; and `EVIDENCE`, all of them.
 """
 
 from __future__ import annotations
@@ -206,4 +206,28 @@ COSTS = Schema(
     persons=(FEW_LOST, Persons("n_treated")),
 )
 
-EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS, COSTS)
+PLASMODE = Schema(
+    name="plasmode",
+    title="Les estimateurs sur des résultats simulés, d'effet connu",
+    columns=(
+        COMPARISON,
+        Column("effect", "number", "Effet planté"),
+        Column("label", "text", "Estimateur"),
+        Column("main", "boolean", "Estimateur principal"),
+        Column("truth", "number", "Effet planté, sur les personnes retenues"),
+        Column("bias", "number", "Biais"),
+        Column("bias_mc_error", "number", "Erreur de simulation du biais"),
+        Column("rmse", "number", "Erreur quadratique moyenne"),
+        Column("rmse_mc_error", "number", "Erreur de simulation de celle-ci"),
+        Column("coverage", "number", "Couverture", note="À partir de 1 000 tirages."),
+        Column("power", "number", "Puissance", note="À partir de 1 000 tirages."),
+        Column("draws", "integer", "Tirages"),
+        Column("rank", "integer", "Rang", note="Par l'erreur quadratique moyenne."),
+        TREATED,
+    ),
+    key=("comparison", "effect", "label"),
+    shown=("main", "draws"),
+    persons=(Persons("n_treated"),),
+)
+
+EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS, COSTS, PLASMODE)

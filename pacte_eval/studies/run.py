@@ -34,6 +34,7 @@ from pacte_eval.studies.designs import check_terms
 from pacte_eval.studies.evidence import add_evidence
 from pacte_eval.studies.experiment import beside_experiment
 from pacte_eval.studies.journal import record_attempt
+from pacte_eval.studies.plasmode import simulated
 from pacte_eval.studies.protocol import PROTOCOL, read_protocol, record_override
 from pacte_eval.studies.reading import Data, read_data
 from pacte_eval.studies.seal import Seal, history_of, seal_of
@@ -186,6 +187,11 @@ def _design(
                 progress(f"{asked.id}: {cell.label}: no design could be fitted")
                 _describe_failure(findings, asked.id, cell, treated)
                 continue
+            if cell.id == WHOLE and study.plasmode is not None:
+                progress(f"{asked.id}: simulated outcomes")
+                table = simulated(analysis, designed)
+                if len(table):
+                    found.add("plasmode", table, comparison=asked.id)
             fixed.append(Fixed(analysis, cell, designed, found))
     return findings, fixed
 
