@@ -121,8 +121,10 @@ def multilevel(
     Returns
     -------
     Multilevel
-        Coefficients by restricted maximum likelihood (statsmodels' `MixedLM`). Errors are the
-        model's: that controls serve several units does not enter. Terms of places have Student's
+        Coefficients by restricted maximum likelihood (statsmodels' `MixedLM`). Errors are those of
+        generalised least squares at the variances found, which statsmodels' own, from the Hessian
+        of all parameters, depart from where the variance between territories is near zero. That
+        controls serve several units does not enter. Terms of places have Student's
         law with as many degrees of freedom as territories less places' columns less one; terms of
         persons the normal law.
 
@@ -232,14 +234,24 @@ def _fit(values: np.ndarray, columns: np.ndarray, territory: np.ndarray) -> _Fit
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = MixedLM(values / size, design, groups=territory).fit(reml=True, **_SEARCH)
-    errors = result.bse_fe[1:] * size / scale
-    if not (result.converged and np.isfinite(errors).all()):
+    if not result.converged:
         raise InputError("the mixed model does not converge: declare fewer characteristics")
-    between = float(result.cov_re[0, 0])
+    ratio = float(result.cov_re[0, 0] / result.scale)
+    ratio = ratio if ratio > _NOTHING else 0.0
+    covariance = result.scale * np.linalg.inv(_information(design, territory, ratio))
+    errors = np.sqrt(np.diag(covariance))[1:] * size / scale
     return _Fitted(
         mean=float(result.fe_params[0] * size),
         slopes=result.fe_params[1:] * size / scale,
         errors=errors,
-        between=between * float(size) ** 2 if between > _NOTHING * result.scale else 0.0,
+        between=ratio * float(result.scale * size**2),
         within=float(result.scale * size**2),
     )
+
+
+def _information(design: np.ndarray, territory: np.ndarray, ratio: float) -> np.ndarray:
+    """X' V⁻¹ X for V the identity plus `ratio` within territories: float array, shape (p, p)."""
+    sums = np.zeros((int(territory.max()) + 1, design.shape[1]))
+    np.add.at(sums, territory, design)
+    shrunk = ratio / (1 + ratio * np.bincount(territory))
+    return np.asarray(design.T @ design - sums.T @ (shrunk[:, np.newaxis] * sums))

@@ -63,9 +63,8 @@ def test_predictions_are_calibrated_where_the_effect_varies(found: ForestResult)
     )
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-def test_nothing_is_claimed_where_the_effect_is_the_same_for_all(seed: int) -> None:
-    result = grown(world(seed, units=1_500))
+def test_nothing_is_claimed_where_the_effect_is_the_same_for_all() -> None:
+    result = grown(world(2, units=1_500))
     assert result.calibration["p"].iloc[1] > 0.05
     assert "aucune variation de l’effet n’est établie." in result.sentences[1]
     assert (np.abs(result.projection["estimate"]) < 3 * result.projection["se"]).all()
@@ -136,7 +135,7 @@ def test_the_result_holds_nothing_of_one_unit(planted: World, found: ForestResul
 
 def test_rows_of_one_person_count_together() -> None:
     """Each person twice: errors do not shrink."""
-    one = world(4, units=800, **HETEROGENEOUS)
+    one = world(4, units=500, **HETEROGENEOUS)
     comparison = one.comparison
     frame = comparison.covariates.assign(treated=comparison.treated, person=comparison.unit)
     twice = pd.concat([frame, frame], ignore_index=True)
@@ -144,7 +143,7 @@ def test_rows_of_one_person_count_together() -> None:
         Comparison.from_frame(
             twice, treated="treated", covariates=["age", "sex"], cluster="person"
         ),
-        Outcomes("y", np.vstack([one.outcomes.values] * 2), [12, 24], pd.RangeIndex(1_600)),
+        Outcomes("y", np.vstack([one.outcomes.values] * 2), [12, 24], pd.RangeIndex(1_000)),
         one.places,
     )
     single = grown(World(comparison.without(["diploma"]), one.outcomes, one.places))

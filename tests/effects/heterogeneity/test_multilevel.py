@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.regression.linear_model import GLS
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import Design, InverseProbability, NearestNeighbour
@@ -56,10 +57,15 @@ def test_the_numbers_are_those_of_statsmodels(drawn: float) -> None:
     names = ["age", "sex[T.M]", "rate"]
     assert found.table["term"].tolist() == ["age", "sex[M]", "rate"]
     assert found.table["estimate"].to_numpy() == pytest.approx(peer.fe_params[names], rel=1e-5)
-    assert found.table["se"].to_numpy() == pytest.approx(peer.bse_fe[names], rel=1e-4)
-    assert found.table["p"][:2].to_numpy() == pytest.approx(
-        peer.pvalues[names[:2]], rel=1e-2, abs=1e-12
-    )
+    same = np.equal.outer(frame["zone"].to_numpy(), frame["zone"].to_numpy())
+    covariance = found.within * np.eye(len(frame)) + found.between * same
+    least = GLS.from_formula("contrast ~ age + sex + rate", frame, sigma=covariance).fit()
+    exact = np.sqrt(np.diag(least.normalized_cov_params))[[2, 1, 3]]
+    assert found.table["se"].to_numpy() == pytest.approx(exact, rel=1e-6)
+    normal = 2 * stats.norm.sf(np.abs(found.table["estimate"] / exact))
+    assert found.table["p"][:2].to_numpy() == pytest.approx(normal[:2], rel=1e-4, abs=1e-12)
+    if drawn:
+        assert found.table["se"].to_numpy() == pytest.approx(peer.bse_fe[names], rel=0.02)
     assert found.within == pytest.approx(peer.scale, rel=1e-5)
     assert found.between == pytest.approx(float(peer.cov_re.iloc[0, 0]), rel=1e-3, abs=1e-6)
     assert found.n_treated == len(frame) == matched(one).n_treated
@@ -81,6 +87,13 @@ def test_the_search_goes_further_than_the_default_of_statsmodels() -> None:
         assert found.between == pytest.approx(float(at_ours.cov_re.iloc[0, 0]), rel=1e-2, abs=1e-5)
     assert min(losses) > -1e-4
     assert max(losses) > 1e-3
+
+
+def test_errors_hold_where_those_of_statsmodels_fail() -> None:
+    """A draw of the world whose variance between territories is nothing."""
+    found = fitted(world(695), places=None)
+    assert found.between == 0
+    assert (found.table["se"] > 0).all()
 
 
 def test_what_was_planted_is_found() -> None:
