@@ -5,8 +5,18 @@ Public names
 ``companion_pairs(comparison, exact=()) -> Design``
 ``rosenbaum_bounds(design, outcomes, month, gammas=…)``, ``critical_gamma(design, outcomes, month)``
 ``rosenbaum_verdict(design, outcomes, month, min_gamma=1.2)``
+``e_value(treated_rate, control_rate, ci_low, ci_high) -> EValue``,
+``e_value_verdict(found, min_limit=1.5)``
+``robustness(design_or_comparison, outcomes, month, benchmarks=()) -> OmittedVariable``,
+``robustness_verdict(found)``
 """
 
+from pacte_eval.diagnostics.sensitivity.e_value import EValue, e_value, e_value_verdict
+from pacte_eval.diagnostics.sensitivity.omitted_variable import (
+    OmittedVariable,
+    robustness,
+    robustness_verdict,
+)
 from pacte_eval.diagnostics.sensitivity.rosenbaum import (
     companion_pairs,
     critical_gamma,
@@ -14,4 +24,15 @@ from pacte_eval.diagnostics.sensitivity.rosenbaum import (
     rosenbaum_verdict,
 )
 
-__all__ = ["companion_pairs", "critical_gamma", "rosenbaum_bounds", "rosenbaum_verdict"]
+__all__ = [
+    "EValue",
+    "OmittedVariable",
+    "companion_pairs",
+    "critical_gamma",
+    "e_value",
+    "e_value_verdict",
+    "robustness",
+    "robustness_verdict",
+    "rosenbaum_bounds",
+    "rosenbaum_verdict",
+]
