@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pacte_eval.definitions.causal_graph import GraphDefinition
 from pacte_eval.definitions.cohort import CovariateName, Identifier
 from pacte_eval.definitions.estimators import AlternativeDefinition, EstimatorDefinition
 from pacte_eval.definitions.months import Period
@@ -161,6 +162,7 @@ class StudyDefinition(Definition):
     plasmode: Plasmode | None = None
     cost: Cost | None = None
     heterogeneity: Heterogeneity | None = None
+    graph: GraphDefinition | None = None
     experiment: Experiment | None = None
 
     @model_validator(mode="after")

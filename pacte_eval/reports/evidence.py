@@ -259,6 +259,30 @@ def plasmode(page: Page) -> Markdown:
     )
 
 
+MODELS = {
+    "multilevel": ["multiniveau"],
+    "forest": ["calibration", "projection", "valeur de la règle", "branche de la règle"],
+}
+
+
+def heterogeneity(page: Page, model: str) -> Markdown:
+    """What a model says of each declared characteristic, in sentences."""
+    table = _at_primary(page, "heterogeneity").select(model=MODELS[model])
+    frame = table.frame.assign(
+        order=lambda rows: rows["model"].map(MODELS[model].index),
+        head=lambda rows: rows["p"].isna(),
+    ).sort_values(["order", "head", "term"], ascending=[True, False, True], kind="stable")
+    lines = []
+    for row in frame.to_dict("records"):
+        if pd.isna(row["sentence"]):
+            continue
+        text = str(row["sentence"])
+        if row["model"] == "branche de la règle":
+            text = f"{row['term']}{FIXED}: {text} ({percent(row['estimate'], 0)} des personnes)."
+        lines.append(f"- {escape_markdown(text)}")
+    return Markdown("\n".join(lines))
+
+
 def _ranks(low: float, high: float) -> str:
     return number(low) if low == high else f"{number(low)} à {number(high)}"
 

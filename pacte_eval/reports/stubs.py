@@ -24,6 +24,7 @@ FOLDERS = {"public": "publics", "territoire": "territoires"}
 EVIDENCE = {
     "pooling": "decoupages",
     "interactions": "differences",
+    "heterogeneity": "heterogeneite",
     "specifications": "estimateurs",
     "costs": "cout",
     "plasmode": "simulations",

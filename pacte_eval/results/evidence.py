@@ -2,7 +2,7 @@
 differences between populations.
 
 Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`,
-`COSTS`, `PLASMODE`; and `EVIDENCE`, all of them.
+`COSTS`, `PLASMODE`, `HETEROGENEITY`; and `EVIDENCE`, all of them.
 """
 
 from __future__ import annotations
@@ -230,4 +230,31 @@ PLASMODE = Schema(
     persons=(Persons("n_treated"),),
 )
 
-EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS, COSTS, PLASMODE)
+HETEROGENEITY = Schema(
+    name="heterogeneity",
+    title="Caractéristiques qui vont avec un effet plus grand",
+    columns=(
+        COMPARISON,
+        OUTCOME,
+        MONTH,
+        PERIOD,
+        Column("model", "text", "Modèle"),
+        Column("term", "text", "Terme"),
+        Column("label", "text", "Libellé"),
+        Column("kind", "text", "Nature", note="De la personne (person) ou du lieu (place)."),
+        Column("estimate", "number", "Association", note="Dans l'unité du résultat mesuré."),
+        SE,
+        CI_LOW,
+        CI_HIGH,
+        Column("p", "number", "Valeur p"),
+        Column("sentence", "text", "En clair"),
+        TREATED,
+        N_LOST,
+    ),
+    key=("comparison", "outcome", "month", "period", "model", "term"),
+    shown=("label", "kind"),
+    secret=("n_lost",),
+    persons=(FEW_LOST, Persons("n_treated")),
+)
+
+EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS, COSTS, PLASMODE, HETEROGENEITY)

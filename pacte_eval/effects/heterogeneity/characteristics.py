@@ -11,6 +11,7 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import SMALLEST_SHOWN, InputError, nearest
 from pacte_eval.definitions.numerals import NO_BREAK, THIN, amount, interval, number
+from pacte_eval.definitions.vocabulary import level_label
 from pacte_eval.frames import Comparison
 from pacte_eval.frames.columns import is_factor, normalise
 
@@ -103,7 +104,10 @@ def characteristics(frame: pd.DataFrame, kind: Kind, labels: Mapping[str, str]) 
             first, *others = column.cat.categories
             for level in others:
                 parts.append((column == level).to_numpy(dtype=float))
-                told = f"{label}{NO_BREAK}: {level} plutôt que {first}"
+                told = label
+                if (first, level) != ("non", "oui"):
+                    other, reference = (level_label(str(name), one) for one in (level, first))
+                    told += f"{NO_BREAK}: {other} plutôt que {reference}"
                 rows.append((f"{name}[{level}]", told, kind, 1.0))
         else:
             numbers = column.to_numpy(dtype=float)

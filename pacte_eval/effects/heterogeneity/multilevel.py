@@ -18,7 +18,7 @@ from scipy import stats
 
 from pacte_eval.definitions.errors import InputError, counted, nearest
 from pacte_eval.definitions.months import Period
-from pacte_eval.definitions.numerals import THIN, percent
+from pacte_eval.definitions.numerals import percent
 from pacte_eval.designs import Design
 from pacte_eval.effects.heterogeneity.characteristics import (
     Characteristics,
@@ -46,7 +46,7 @@ class Multilevel:
     ----------
     table : DataFrame
         One row a term: ``term``, ``label``, ``kind`` (person or place), ``estimate`` (for one unit
-        more, in the outcome's own), ``se``, ``ci_low``, ``ci_high``, ``p``, ``n_treated``,
+        more, in the outcome's own), ``se_model``, ``se`` (with the reuse of controls), ``ci_low``, ``ci_high``, ``p``, ``n_treated``,
         ``nature`` (always « association »), ``sentence``.
     mean : float
         The effect where every characteristic is at its mean, territories counting as drawn.
@@ -76,8 +76,7 @@ class Multilevel:
         first = (
             f"Entre {self.n_territories} territoires{few}, à caractéristiques égales, "
             f"{percent(self.icc)} de la variance des écarts individuels, bruit compris. Ce qui "
-            f"suit sont des associations, non des effets{THIN}: le réemploi des témoins n’entre "
-            "pas dans les erreurs."
+            f"suit sont des associations, non des effets."
         )
         return [first, *self.table["sentence"]]
 
@@ -123,8 +122,8 @@ def multilevel(
     Multilevel
         Coefficients by restricted maximum likelihood (statsmodels' `MixedLM`). Errors are those of
         generalised least squares at the variances found, which statsmodels' own, from the Hessian
-        of all parameters, depart from where the variance between territories is near zero. That
-        controls serve several units does not enter. Terms of places have Student's
+        of all parameters, depart from where the variance between territories is near zero; ``se``
+        adds the covariances of contrasts that controls who serve several units make. Terms of places have Student's
         law with as many degrees of freedom as territories less places' columns less one; terms of
         persons the normal law.
 
@@ -163,13 +162,16 @@ def multilevel(
         )
     fitted = _fit(found.values, declared.columns, codes)
     freedom = np.where(of_place, len(keys) - of_place.sum() - 1, np.inf)
-    reach = stats.t.ppf((1 + level) / 2, freedom) * fitted.errors
+    shared = found.shared_variance(fitted.loads)
+    errors = np.sqrt(np.maximum(fitted.errors**2 + shared, _NOTHING * fitted.errors**2))
+    reach = stats.t.ppf((1 + level) / 2, freedom) * errors
     table = declared.terms.assign(
         estimate=fitted.slopes,
-        se=fitted.errors,
+        se_model=fitted.errors,
+        se=errors,
         ci_low=fitted.slopes - reach,
         ci_high=fitted.slopes + reach,
-        p=2 * stats.t.sf(np.abs(fitted.slopes / fitted.errors), freedom),
+        p=2 * stats.t.sf(np.abs(fitted.slopes / errors), freedom),
         n_treated=len(found.rows),
         nature="association",
     )
@@ -218,6 +220,7 @@ class _Fitted:
     mean: float
     slopes: np.ndarray
     errors: np.ndarray
+    loads: np.ndarray
     between: float
     within: float
 
@@ -238,20 +241,21 @@ def _fit(values: np.ndarray, columns: np.ndarray, territory: np.ndarray) -> _Fit
         raise InputError("the mixed model does not converge: declare fewer characteristics")
     ratio = float(result.cov_re[0, 0] / result.scale)
     ratio = ratio if ratio > _NOTHING else 0.0
-    covariance = result.scale * np.linalg.inv(_information(design, territory, ratio))
-    errors = np.sqrt(np.diag(covariance))[1:] * size / scale
+    weighted = _weighted(design, territory, ratio)
+    inverse = np.linalg.inv(design.T @ weighted)
     return _Fitted(
         mean=float(result.fe_params[0] * size),
         slopes=result.fe_params[1:] * size / scale,
-        errors=errors,
+        errors=np.sqrt(np.diag(result.scale * inverse))[1:] * size / scale,
+        loads=(weighted @ inverse)[:, 1:] / scale,
         between=ratio * float(result.scale * size**2),
         within=float(result.scale * size**2),
     )
 
 
-def _information(design: np.ndarray, territory: np.ndarray, ratio: float) -> np.ndarray:
-    """X' V⁻¹ X for V the identity plus `ratio` within territories: float array, shape (p, p)."""
+def _weighted(design: np.ndarray, territory: np.ndarray, ratio: float) -> np.ndarray:
+    """V⁻¹ X for V the identity plus `ratio` within territories: float array, shape (m, p)."""
     sums = np.zeros((int(territory.max()) + 1, design.shape[1]))
     np.add.at(sums, territory, design)
     shrunk = ratio / (1 + ratio * np.bincount(territory))
-    return np.asarray(design.T @ design - sums.T @ (shrunk[:, np.newaxis] * sums))
+    return np.asarray(design - (shrunk[:, np.newaxis] * sums)[territory])

@@ -130,7 +130,7 @@ def test_the_result_holds_nothing_of_one_unit(planted: World, found: ForestResul
     lines = repr(found).splitlines()
     assert lines[0] == "ForestResult"
     assert lines[1:] == found.sentences
-    assert "«\u202fsex\u00a0: M plutôt que F\u202f»" in repr(found)
+    assert "«\u202fsex\u00a0: homme plutôt que femme\u202f»" in repr(found)
 
 
 def test_rows_of_one_person_count_together() -> None:
