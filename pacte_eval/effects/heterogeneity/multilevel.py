@@ -46,8 +46,8 @@ class Multilevel:
     ----------
     table : DataFrame
         One row a term: ``term``, ``label``, ``kind`` (person or place), ``estimate`` (for one unit
-        more, in the outcome's own), ``se_model``, ``se`` (with the reuse of controls), ``ci_low``, ``ci_high``, ``p``, ``n_treated``,
-        ``nature`` (always « association »), ``sentence``.
+        more, in the outcome's own), ``se_model``, ``se`` (with the reuse of controls), ``ci_low``,
+        ``ci_high``, ``p``, ``n_treated``, ``nature`` (always « association »), ``sentence``.
     mean : float
         The effect where every characteristic is at its mean, territories counting as drawn.
     between : float
@@ -120,12 +120,12 @@ def multilevel(
     Returns
     -------
     Multilevel
-        Coefficients by restricted maximum likelihood (statsmodels' `MixedLM`). Errors are those of
-        generalised least squares at the variances found, which statsmodels' own, from the Hessian
-        of all parameters, depart from where the variance between territories is near zero; ``se``
-        adds the covariances of contrasts that controls who serve several units make. Terms of places have Student's
-        law with as many degrees of freedom as territories less places' columns less one; terms of
-        persons the normal law.
+        Coefficients by restricted maximum likelihood (statsmodels' `MixedLM`). ``se_model`` is of
+        generalised least squares at the variances found: statsmodels' own, from the Hessian of all
+        parameters, fails where the variance between territories is near zero. ``se`` adds the
+        covariances of contrasts that share controls. Terms of places have Student's law with as
+        many degrees of freedom as territories less places' columns less one; terms of persons the
+        normal law.
 
     Raises
     ------

@@ -50,7 +50,7 @@ def directly(one: World) -> Any:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("drawn", [0.0, 0.5])
 def test_the_numbers_are_those_of_statsmodels(drawn: float) -> None:
-    one = world(1, by_age=0.3, by_rate=0.2, drawn=drawn)
+    one = world(1, units=900, by_age=0.3, by_rate=0.2, drawn=drawn)
     found = fitted(one)
     model, frame = directly(one)
     peer = model.fit(method="powell", xtol=1e-10, ftol=1e-14, maxiter=10_000)
@@ -98,7 +98,7 @@ def test_controls_that_serve_several_units_add_covariances() -> None:
     unit = one.comparison.unit
     shares = np.zeros((len(found.rows), len(unit)))
     place = pd.Series(np.arange(len(found.rows)), unit[found.rows])
-    shares[place[pairs["treated"]], unit.get_indexer(pairs["control"])] = pairs["weight"]
+    shares[place[pairs["treated"]], unit.get_indexer(pd.Index(pairs["control"]))] = pairs["weight"]
     shares /= shares.sum(axis=1, keepdims=True)
     covariance = (shares * found.noise**2) @ shares.T
     np.fill_diagonal(covariance, 0.0)
