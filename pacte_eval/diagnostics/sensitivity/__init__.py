@@ -9,9 +9,17 @@ Public names
 ``e_value_verdict(found, min_limit=1.5)``
 ``robustness(design_or_comparison, outcomes, month, benchmarks=()) -> OmittedVariable``,
 ``robustness_verdict(found)``
+``marginal_sensitivity(design, outcomes, month, lambdas=…, draws=200, seed=0) -> DataFrame``,
+``critical_lambda(design, outcomes, month, draws=200, seed=0) -> float``,
+``marginal_verdict(design, outcomes, month, min_lambda=1.2, draws=200, seed=0)``
 """
 
 from pacte_eval.diagnostics.sensitivity.e_value import EValue, e_value, e_value_verdict
+from pacte_eval.diagnostics.sensitivity.marginal_model import (
+    critical_lambda,
+    marginal_sensitivity,
+    marginal_verdict,
+)
 from pacte_eval.diagnostics.sensitivity.omitted_variable import (
     OmittedVariable,
     robustness,
@@ -29,8 +37,11 @@ __all__ = [
     "OmittedVariable",
     "companion_pairs",
     "critical_gamma",
+    "critical_lambda",
     "e_value",
     "e_value_verdict",
+    "marginal_sensitivity",
+    "marginal_verdict",
     "robustness",
     "robustness_verdict",
     "rosenbaum_bounds",
