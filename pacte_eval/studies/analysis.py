@@ -185,6 +185,10 @@ class Analysis:
         verdict = attrition_verdict(design, outcome, self.study.thresholds.max_attrition_gap)
         self._judged(verdict, design, place, findings)
 
+    def judge(self, verdicts: Verdicts, design: Design, cell: Cell, findings: Findings) -> None:
+        """Add verdicts on what a design gives in a cell."""
+        self._judged(verdicts, design, {"cell": cell.id, "comparison": self.asked.id}, findings)
+
     def _judged(
         self, verdicts: Verdicts, design: Design, place: dict[str, str], findings: Findings
     ) -> None:

@@ -15,6 +15,7 @@ from pacte_eval.studies.crossings import crossed, estimate_crossing
 from pacte_eval.studies.families import families
 from pacte_eval.studies.heterogeneity import heterogeneity
 from pacte_eval.studies.partitions import interactions, pooled
+from pacte_eval.studies.robustness import robustness
 from pacte_eval.studies.specifications import specifications
 
 Progress = Callable[[str], None]
@@ -52,6 +53,8 @@ def add_evidence(
     _add(findings, "interactions", interactions(study.primary.month, estimated, crossings), place)
     _add(findings, "costs", costs(analysis, whole), place)
     progress(f"{analysis.asked.id}: other estimators")
+    verdicts = robustness(analysis, whole)
+    analysis.judge(verdicts, whole.level, whole.cell, findings)
     _add(findings, "heterogeneity", heterogeneity(analysis, whole), place)
     main = next(one.effects for one in estimated if one.cell.id == WHOLE)
     _add(findings, "specifications", specifications(analysis, whole, main), place)

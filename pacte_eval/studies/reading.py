@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from pacte_eval.definitions.persons import PersonsDefinition
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.study import StudyDefinition
 from pacte_eval.definitions.subgroups import publics_asked, territories_asked
+from pacte_eval.diagnostics import Verdicts
+from pacte_eval.diagnostics.graph import check_graph
 from pacte_eval.studies.cohort import check_names, named_source
 from pacte_eval.studies.protocol import check_unchanged
 from pacte_eval.tables.fingerprint import fingerprint_of
@@ -28,7 +30,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Data:
-    """What a study reads: its cohort, where it came from and what it is."""
+    """What a study reads: its cohort, where it came from and what it is, what its graph says."""
 
     cohort: Cohort
     nature: Nature
@@ -37,6 +39,7 @@ class Data:
     held_out: tuple[int, ...]
     seeds: dict[str, int]
     source: Source | None = None
+    graph: Verdicts | None = None
 
 
 def read_data(
@@ -59,6 +62,7 @@ def read_data(
     progress("reading the file of persons")
     definition = project.persons(study.id, study.persons)
     check_on_persons(study, definition)
+    graph = _check_graph(study, list(definition.covariates))
     _check_protocol(project, study, definition.nature, f"studies/{study.id}/{study.persons}")
     folder = project.folder_of(f"studies/{study.id}/{study.persons}")
     return Data(
@@ -68,6 +72,7 @@ def read_data(
         fingerprint=fingerprint_of(_files(definition, folder)),
         held_out=(),
         seeds={},
+        graph=graph,
     )
 
 
@@ -81,6 +86,7 @@ def _read_tables(
     definition = project.cohort(cohort)
     check_names(project, definition)
     check_on_cohort(study, definition)
+    graph = _check_graph(study, definition.covariates)
     publics = _publics(project, study, definition)
     asked = {territory.id: territory for territory in territories_asked(project, study)}
     territories = asked | project.territories()
@@ -106,6 +112,7 @@ def _read_tables(
         held_out=_held_out(definition),
         seeds={"controls": definition.controls.seed},
         source=opened,
+        graph=graph,
     )
 
 
@@ -122,6 +129,16 @@ def _held_out(definition: CohortDefinition) -> tuple[int, ...]:
         return ()
     first, last = definition.history.hold_out
     return tuple(range(first, last + 1))
+
+
+def _check_graph(study: StudyDefinition, covariates: Sequence[str]) -> Verdicts | None:
+    """What the study's graph says of its covariates; one that it rules out is refused by name."""
+    if study.graph is None:
+        return None
+    try:
+        return check_graph(study.graph, covariates)
+    except InputError as error:
+        raise InputError(f"study '{study.id}': graph: {error}") from None
 
 
 def _check_protocol(project: Project, study: StudyDefinition, nature: Nature, where: str) -> None:

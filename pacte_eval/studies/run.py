@@ -118,7 +118,10 @@ def run_study(
         if not seal.closed:
             main = [one for one in fixed if one.analysis.asked.id == study.primary.comparison]
             cells = [one.cell for one in main]
-            add_evidence(main[0].analysis, main[0].designed, cells, estimated, findings, progress)
+            whole = main[0]
+            if data.graph is not None:
+                whole.analysis.judge(data.graph, whole.designed.level, whole.cell, findings)
+            add_evidence(whole.analysis, whole.designed, cells, estimated, findings, progress)
     if protocol is not None:
         findings.add("protocol", history_of(protocol, seal))
     progress("protecting and writing tables")
