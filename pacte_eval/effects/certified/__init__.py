@@ -1,0 +1,14 @@
+"""Certified or not: known after entry only, and so never one number alone.
+
+Public names
+------------
+``Certification.from_series(certified, comparison)``, ``Certification.shares(design)``
+``identity(design, outcomes, certification) -> DataFrame``, ``identity_sentence(row) -> str``
+``naive_contrast(design, outcomes, certification, *, level=0.95) -> Effects``
+"""
+
+from pacte_eval.effects.certified.identity import identity, identity_sentence
+from pacte_eval.effects.certified.naive import naive_contrast
+from pacte_eval.effects.certified.states import Certification
+
+__all__ = ["Certification", "identity", "identity_sentence", "naive_contrast"]

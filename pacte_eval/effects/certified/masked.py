@@ -1,0 +1,113 @@
+"""Means of parts of each arm, by one design and one sample, with what they covary by.
+
+The effect of a design on an outcome set to zero in one arm is the mean of the other arm; set to
+zero outside a state or a cell too, it is the mass of that state or cell in the arm. The
+contributions of such effects, which the design's own standard error gives (estimated weights,
+matched sets and persons included), are those of the masses; ratios follow by the delta method.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pacte_eval.designs import Design
+from pacte_eval.effects.estimation import estimate
+from pacte_eval.effects.inputs import read_clusters
+from pacte_eval.effects.standard_errors import (
+    ContributionKind,
+    StandardError,
+    contribution_kind,
+    error_label,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Means:
+    """Means over arms, each of one masked outcome.
+
+    Attributes
+    ----------
+    value : float array, shape (k,)
+        Missing where nobody of an arm is observed.
+    contributions : float array, shape (G, k)
+        Their cross products are the covariance of `value`.
+    clusters : pandas.Index
+        Identities of the G clusters, persons by default.
+    """
+
+    value: np.ndarray
+    contributions: np.ndarray
+    clusters: pd.Index
+
+    def variance(self, gradient: np.ndarray) -> np.ndarray:
+        """Variance of smooth functions of the means, by their gradients: (k, m) to (m,)."""
+        combined = self.contributions @ gradient
+        return np.asarray(np.einsum("ij,ij->j", combined, combined))
+
+
+def linear_error(design: Design) -> StandardError | None:
+    """The standard error of a design whose contributions are linear in the outcome."""
+    return "linearised" if design.kind in ("neighbours", "kernel") else None
+
+
+def kind_of(design: Design) -> ContributionKind:
+    """The nature of these contributions."""
+    return contribution_kind(linear_error(design) or _default(design), design)
+
+
+def label_of(design: Design) -> str:
+    """The standard error in French."""
+    clusters = read_clusters(_cluster(design), design, by_set=design.kind == "pairs")
+    return error_label(linear_error(design) or _default(design), design, clusters)
+
+
+def masked_means(
+    design: Design, observed: np.ndarray, treated: np.ndarray, control: np.ndarray
+) -> Means:
+    """Means of columns over the treated, then of others over their comparison units.
+
+    Parameters
+    ----------
+    design : Design
+    observed : bool array, shape (n,)
+        Units whose outcome is observed: the others have no weight.
+    treated : float array, shape (number of treated, k)
+    control : float array, shape (number of controls, m)
+
+    Returns
+    -------
+    Means
+        Of k + m columns.
+    """
+    arm = design.comparison.treated
+    columns = np.zeros((len(arm), treated.shape[1] + control.shape[1]))
+    columns[arm, : treated.shape[1]] = treated
+    columns[~arm, treated.shape[1] :] = -control
+    columns[~observed] = np.nan
+    made = estimate(
+        design,
+        columns,
+        periods=range(columns.shape[1]),
+        adjust="none",
+        se=linear_error(design),
+        cluster=_cluster(design),
+    )
+    contributions = made.contributions
+    assert contributions is not None
+    return Means(
+        made.table["estimate"].to_numpy(dtype=float),
+        contributions(range(columns.shape[1])),
+        contributions.clusters,
+    )
+
+
+def _default(design: Design) -> StandardError:
+    return "m-estimation" if design.kind == "weights" else "HC1"
+
+
+def _cluster(design: Design) -> str | None:
+    """By person, but by pair where units are paired: sets may be few and large."""
+    return None if design.kind == "pairs" else "person"
