@@ -3,11 +3,12 @@ who is significant and who is not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import linalg, stats
 
 from pacte_eval.definitions.errors import InputError
 
@@ -25,8 +26,10 @@ class Interaction:
     freedom : int
         Its degrees of freedom, the rank of the differences.
     spread : float
-        Standard deviation of the true effects, by the method of moments of DerSimonian and Laird
-        (1986); 0 where chance explains all of their differences.
+        Standard deviation of what the test holds to be nought, by the method of moments: the true
+        effects, the terms of the dimension, or the departures from sums. That of DerSimonian and
+        Laird (1986) for independent effects, with the joint covariance and the terms fitted taken
+        into account; 0 where chance explains all of the differences.
     """
 
     statistic: float
@@ -51,9 +54,8 @@ def equal_effects(estimates: np.ndarray, covariance: np.ndarray) -> Interaction:
     y, v = _checked(estimates, covariance)
     contrasts = np.eye(len(y))[1:] - np.eye(len(y))[:1]
     statistic, freedom = _wald(contrasts @ y, contrasts @ v @ contrasts.T)
-    return Interaction(
-        statistic, freedom, _p(statistic, freedom), _spread(y, np.maximum(np.diag(v), 0.0))
-    )
+    spread = _spread(y, v, np.ones((len(y), 1)), np.eye(len(y)))
+    return Interaction(statistic, freedom, _p(statistic, freedom), spread)
 
 
 def equal_effects_given(
@@ -81,18 +83,11 @@ def equal_effects_given(
         told from those of the others.
     """
     y, v = _checked(estimates, covariance)
-    if len(levels) != len(y):
-        raise InputError(f"levels has {len(levels)} rows for {len(y)} effects")
-    if dimension not in levels.columns:
-        raise InputError(f"'{dimension}' is no column of levels: {', '.join(levels.columns)}")
-    parts = {
-        name: pd.get_dummies(levels[name].astype(str), drop_first=True).to_numpy(dtype=float)
-        for name in levels.columns
-    }
-    others = np.column_stack(
-        [np.ones(len(y)), *(part for name, part in parts.items() if name != dimension)]
-    )
-    columns = np.column_stack([others, parts[dimension]])
+    terms_of = _terms(levels, len(y))
+    if dimension not in terms_of:
+        raise InputError(f"'{dimension}' is no column of levels: {', '.join(terms_of)}")
+    others = _constant_and([part for name, part in terms_of.items() if name != dimension], len(y))
+    columns = np.column_stack([others, terms_of[dimension][:, 1:]])
     kept = np.linalg.matrix_rank(columns) - np.linalg.matrix_rank(others)
     if kept < 1:
         raise InputError(
@@ -106,13 +101,55 @@ def equal_effects_given(
     terms = inverse @ (columns.T @ precision @ y)
     own = slice(others.shape[1], None)
     statistic, freedom = _wald(terms[own], inverse[own, own])
-    residual = y - others @ np.linalg.lstsq(others, y, rcond=None)[0]
-    return Interaction(
-        statistic,
-        freedom,
-        _p(statistic, freedom),
-        _spread(residual, np.maximum(np.diag(v), 0.0)),
-    )
+    spread = _spread(y, v, others, terms_of[dimension])
+    return Interaction(statistic, freedom, _p(statistic, freedom), spread)
+
+
+def additive_effects(
+    estimates: np.ndarray, covariance: np.ndarray, levels: pd.DataFrame
+) -> Interaction:
+    """Test that the effect of each crossing is a sum of one term per dimension.
+
+    Where it is not, the difference between two publics is not the same in all territories. The
+    statistic is that of generalised least squares: the Wald test of every contrast that such sums
+    leave at zero.
+
+    Parameters
+    ----------
+    estimates : float array, shape (k,)
+        Of crossings.
+    covariance : float array, shape (k, k)
+    levels : DataFrame, k rows
+        The level of each crossing on each dimension.
+
+    Raises
+    ------
+    InputError
+        If shapes disagree, a value is missing, or there are as many terms as crossings.
+    """
+    y, v = _checked(estimates, covariance)
+    columns = _constant_and(list(_terms(levels, len(y)).values()), len(y))
+    contrasts = linalg.null_space(columns.T).T
+    if not len(contrasts):
+        raise InputError("there are as many terms as crossings: nothing is left to test")
+    statistic, freedom = _wald(contrasts @ y, contrasts @ v @ contrasts.T)
+    spread = _spread(y, v, columns, np.eye(len(y)))
+    return Interaction(statistic, freedom, _p(statistic, freedom), spread)
+
+
+def _terms(levels: pd.DataFrame, size: int) -> dict[str, np.ndarray]:
+    """Indicators of all levels of each dimension."""
+    if len(levels) != size:
+        raise InputError(f"levels has {len(levels)} rows for {size} effects")
+    return {
+        str(name): pd.get_dummies(levels[name].astype(str)).to_numpy(dtype=float)
+        for name in levels.columns
+    }
+
+
+def _constant_and(parts: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """A constant, and the indicators of all levels but the first of each dimension."""
+    return np.column_stack([np.ones(size), *(part[:, 1:] for part in parts)])
 
 
 def _checked(estimates: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,11 +184,23 @@ def _p(statistic: float, freedom: int) -> float:
     return float(stats.chi2.sf(statistic, freedom)) if freedom else float("nan")
 
 
-def _spread(values: np.ndarray, variance: np.ndarray) -> float:
+def _spread(
+    values: np.ndarray, covariance: np.ndarray, fixed: np.ndarray, varying: np.ndarray
+) -> float:
+    """Standard deviation τ of the random terms u in values = fixed a + varying u + noise.
+
+    The weighted sum of squares left by the fixed terms has mean tr(S V) + τ² tr(S ZZ′), S being
+    its matrix, Z `varying` and V the covariance.
+    """
+    variance = np.diag(covariance)
     known = variance > 0
     if known.sum() < 2:
         return 0.0
-    y, w = values[known], 1 / variance[known]
-    mean = w @ y / w.sum()
-    excess = w @ (y - mean) ** 2 - (len(y) - 1)
-    return float(np.sqrt(max(0.0, excess / (w.sum() - (w**2).sum() / w.sum()))))
+    y, v = values[known], covariance[np.ix_(known, known)]
+    x, z = fixed[known], varying[known]
+    root = 1 / np.sqrt(variance[known])
+    weighted = x * root[:, np.newaxis]
+    left = root[:, np.newaxis] * (np.eye(len(y)) - weighted @ np.linalg.pinv(weighted)) * root
+    excess = y @ left @ y - np.sum(left * v)
+    scale = np.sum(left * (z @ z.T))
+    return float(np.sqrt(max(0.0, excess / scale))) if scale > 0 else 0.0
