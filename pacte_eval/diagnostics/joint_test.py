@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
+from pacte_eval.effects import Effects
+
 
 def wald(estimates: np.ndarray, covariance: np.ndarray) -> tuple[float, int, float]:
     """Statistic, rank of the covariance, and p-value.
@@ -21,3 +23,10 @@ def wald(estimates: np.ndarray, covariance: np.ndarray) -> tuple[float, int, flo
     projected = vectors[:, kept].T @ (estimates / scale)
     statistic, rank = float(np.sum(projected**2 / values[kept])), int(kept.sum())
     return statistic, rank, float(stats.chi2.sf(statistic, rank))
+
+
+def varying(effects: Effects) -> np.ndarray:
+    """Estimates that chance moves, which a test can be made of: bool array, one per row."""
+    error = effects.table["se"].to_numpy(dtype=float)
+    scale = np.maximum(1.0, effects.table["estimate"].abs().to_numpy(dtype=float))
+    return np.asarray(np.isfinite(error) & (error > 1e-10 * scale))

@@ -13,7 +13,7 @@ import numpy as np
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.numerals import number
-from pacte_eval.diagnostics.joint_test import wald
+from pacte_eval.diagnostics.joint_test import varying, wald
 from pacte_eval.diagnostics.placebo import ALARM, REFUSAL
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import Effects
@@ -53,8 +53,8 @@ def negative_controls_verdict(effects: Mapping[str, Effects]) -> Verdicts:
     """
     if not effects:
         raise InputError("there is no negative control to test: see no_negative_controls()")
-    varying = {name: (one, _varying(one)) for name, one in effects.items()}
-    told = {name: one.kept(mask) for name, (one, mask) in varying.items() if mask.any()}
+    masks = {name: varying(one) for name, one in effects.items()}
+    told = {name: effects[name].kept(mask) for name, mask in masks.items() if mask.any()}
     if not told:
         return Verdicts.single(
             NAME,
@@ -80,10 +80,3 @@ def negative_controls_verdict(effects: Mapping[str, Effects]) -> Verdicts:
         f"{len(estimates)} estimation{'s' if len(estimates) > 1 else ''})."
     )
     return Verdicts.single(NAME, p, ALARM, verdict, sentence)
-
-
-def _varying(effects: Effects) -> np.ndarray:
-    table = effects.table
-    error = table["se"].to_numpy(dtype=float)
-    scale = np.maximum(1.0, table["estimate"].abs().to_numpy(dtype=float))
-    return np.asarray(np.isfinite(error) & (error > 1e-10 * scale))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.numerals import number
-from pacte_eval.diagnostics.joint_test import wald
+from pacte_eval.diagnostics.joint_test import varying, wald
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import Effects
 
@@ -52,9 +52,7 @@ def placebo_verdict(effects: Effects, months: Sequence[int | str]) -> Verdicts:
         if not (known == month).any():
             raise InputError(f"placebo month {month!r} has no estimate: check the window")
     asked = known.isin(list(months)).to_numpy()
-    error = effects.table["se"].to_numpy()
-    scale = np.maximum(1.0, effects.table["estimate"].abs().to_numpy())
-    chosen = asked & np.isfinite(error) & (error > 1e-10 * scale)
+    chosen = asked & varying(effects)
     if not chosen.any():
         return no_placebo()
     estimates = effects.table["estimate"].to_numpy()[chosen]
