@@ -106,12 +106,13 @@ def test_the_test_is_that_of_generalised_least_squares() -> None:
 
 def test_the_spread_of_one_dimension_is_that_of_its_own_terms() -> None:
     random = np.random.default_rng(8)
-    levels = pd.DataFrame(list(product("abcdef", "uvwxyz")), columns=["public", "zone"])
+    pairs = list(product("abcdefghijklmnopqrstuvwxyz", "uvwx"))
+    levels = pd.DataFrame(pairs, columns=["public", "zone"])
     publics, zones = pd.factorize(levels["public"])[0], pd.factorize(levels["zone"])[0]
-    covariance = 0.1**2 * (0.6 * np.eye(36) + 0.4)
+    covariance = 0.1**2 * (0.6 * np.eye(len(levels)) + 0.4)
     squares = []
-    for noise in random.multivariate_normal(np.zeros(36), covariance, size=200):
-        y = random.normal(0, 0.3, 6)[publics] + random.normal(0, 1, 6)[zones] + noise
+    for noise in random.multivariate_normal(np.zeros(len(levels)), covariance, size=150):
+        y = random.normal(0, 0.3, 26)[publics] + random.normal(0, 1, 4)[zones] + noise
         squares.append(equal_effects_given(y, covariance, levels, "public").spread ** 2)
     error = np.std(squares) / np.sqrt(len(squares))
     assert np.mean(squares) == pytest.approx(0.3**2, abs=3 * error)
