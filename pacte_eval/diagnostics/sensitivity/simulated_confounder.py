@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from sklearn.linear_model import LogisticRegression
 
 from pacte_eval.definitions.errors import InputError, check_kind, nearest
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.numerals import THIN, number
+from pacte_eval.designs import Logit
 from pacte_eval.designs.design import Estimator
-from pacte_eval.designs.scores.cross_fitted import learnt_columns
 from pacte_eval.designs.settings import is_whole
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import estimate
@@ -47,10 +46,13 @@ class SimulatedConfounder:
         √(within + (1 + 1 / draws) between) (Rubin 1987).
     baseline, baseline_se : float
         Without the factor.
-    outcome_odds, selection_odds : float
-        What the factor multiplies, covariates held, the odds of an outcome above its mean by, among
-        controls (Γ), and the odds of treatment (Λ): geometric means over draws; missing where the
-        factor, or what it bears on, does not vary.
+    outcome_odds : float
+        Γ: by what the factor multiplies the odds of an outcome above its mean, among controls and
+        covariates held. It follows from the probabilities: given arm and outcome, the factor does
+        not depend on covariates. Missing where the outcome or the factor is constant there.
+    selection_odds : float
+        Λ: by what it multiplies the odds of treatment in a logit on covariates and factor, in
+        geometric mean over draws; missing where there is no such logit, or the factor is constant.
     draws : int
     """
 
@@ -117,7 +119,6 @@ def simulated_confounder(
         own[arm & ~observed] = own[arm & observed].mean()
     baseline, baseline_error = _estimated(comparison, estimator, at)
     added = _with_factor(estimator)
-    columns = learnt_columns(comparison.covariates)
     random = np.random.default_rng(seed)
     people = int(comparison.person.max()) + 1
     found = []
@@ -125,15 +126,8 @@ def simulated_confounder(
         factor = random.random(people)[comparison.person] < own
         column = pd.Categorical.from_codes(factor.astype(np.int8), pd.Index(["0", "1"]))
         augmented = replace(comparison, covariates=comparison.covariates.assign(**{NAME: column}))
-        control = observed & ~treated
-        found.append(
-            (
-                *_estimated(augmented, added, at),
-                _log_odds(factor[control], columns[control], high[control]),
-                _log_odds(factor[observed], columns[observed], treated[observed]),
-            )
-        )
-    estimates, errors, outcome_odds, selection_odds = np.array(found).T
+        found.append((*_estimated(augmented, added, at), _selection(augmented)))
+    estimates, errors, selection = np.array(found).T
     within, between = float((errors**2).mean()), float(estimates.var(ddof=1))
     return SimulatedConfounder(
         estimate=float(estimates.mean()),
@@ -142,8 +136,8 @@ def simulated_confounder(
         se=float(np.sqrt(within + (1 + 1 / draws) * between)),
         baseline=baseline,
         baseline_se=baseline_error,
-        outcome_odds=float(np.exp(outcome_odds.mean())),
-        selection_odds=float(np.exp(selection_odds.mean())),
+        outcome_odds=_outcome_odds(chances, high[observed & ~treated]),
+        selection_odds=float(np.exp(selection.mean())),
         draws=draws,
     )
 
@@ -253,10 +247,18 @@ def _with_factor(estimator: Estimator) -> Estimator:
     return replace(estimator, **changed) if changed else estimator  # type: ignore[type-var]
 
 
-def _log_odds(factor: np.ndarray, columns: np.ndarray, flag: np.ndarray) -> float:
-    """What a factor adds to the log-odds of a flag, covariates held."""
-    if len(np.unique(factor)) < 2 or len(np.unique(flag)) < 2:
+def _outcome_odds(chances: Sequence[float], high: np.ndarray) -> float:
+    """Odds of the factor where the outcome is high over those where it is low, among controls."""
+    above, below = chances[2] * (1 - chances[3]), (1 - chances[2]) * chances[3]
+    if high.all() or not high.any() or (above == 0 and below == 0):
         return np.nan
-    model = LogisticRegression(C=np.inf, tol=1e-8, solver="newton-cholesky")
-    model.fit(np.column_stack([factor, columns]), flag)
-    return float(model.coef_[0, 0])
+    return above / below if below > 0 else np.inf
+
+
+def _selection(augmented: Comparison) -> float:
+    """Coefficient of the factor in a logit of treatment; NaN where there is none."""
+    try:
+        coefficients = Logit().fit(augmented).coefficients
+    except InputError:
+        return np.nan
+    return float(coefficients.get(f"{NAME}[1]", np.nan))

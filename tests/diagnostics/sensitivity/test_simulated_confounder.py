@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.formula.api as smf
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.designs import (
@@ -69,9 +70,34 @@ def test_the_mean_of_draws_is_the_stratified_difference() -> None:
         comparison.without(["hidden"]), InverseProbability(), outcomes, 24, FEARED, draws=20
     )
     assert found.estimate == pytest.approx(expected, abs=0.01)
-    assert found.outcome_odds == pytest.approx((0.6 / 0.4) / (0.2 / 0.8), rel=0.05)
     none = of_control * p01 + (1 - of_control) * p00
     assert found.selection_odds == pytest.approx(one / (1 - one) / (none / (1 - none)), rel=0.05)
+
+
+def test_the_odds_are_those_of_a_logit_that_holds_covariates() -> None:
+    """Entry and outcome lean on a covariate, which the factor knows only through them."""
+    rng = np.random.default_rng(3)
+    past = rng.normal(size=40_000)
+    treated, y = (rng.random((2, 40_000)) < 1 / (1 + np.exp(0.3 - past))).astype(float)
+    p11, p10, p01, p00 = FEARED
+    chances = np.where(treated, np.where(y, p11, p10), np.where(y, p01, p00))
+    factor = (rng.random(40_000) < chances).astype(float)
+    frame = pd.DataFrame({"past": past, "factor": factor, "y": y, "treated": treated})
+    comparison = Comparison.from_frame(frame, treated="treated", covariates=["past"])
+    outcomes = Outcomes("y", y, [24], comparison.unit)
+    found = simulated_confounder(comparison, InverseProbability(), outcomes, 24, FEARED, draws=2)
+    control = smf.logit("y ~ factor + past", frame[frame["treated"] == 0]).fit(disp=False)
+    assert np.log(found.outcome_odds) == pytest.approx(control.params["factor"], abs=0.1)
+    entry = smf.logit("treated ~ factor + past", frame).fit(disp=False)
+    assert np.log(found.selection_odds) == pytest.approx(entry.params["factor"], abs=0.1)
+
+
+def test_a_factor_that_controls_of_one_outcome_only_have() -> None:
+    comparison, outcomes = people(10, units=400)
+    without, fit = comparison.without(["hidden"]), InverseProbability()
+    for chances, odds in (((0.5, 0.5, 0.5, 0.0), np.inf), ((0.5, 0.5, 0.0, 0.5), 0.0)):
+        found = simulated_confounder(without, fit, outcomes, 24, chances, draws=2)
+        assert found.outcome_odds == odds
 
 
 def test_a_factor_of_pure_chance_changes_little() -> None:
