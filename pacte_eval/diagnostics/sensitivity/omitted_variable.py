@@ -4,7 +4,7 @@ Cinelli and Hazlett (2020, *JRSS B* 82, 39–67), on a companion of the study's 
 of the outcome on treatment and all covariates by the weights of the design, with classical errors.
 An omitted variable that explains a share R²(D) of what covariates leave of treatment, and R²(Y) of
 what covariates and treatment leave of the outcome, moves the coefficient by
-se √(df R²(Y) R²(D) / (1 − R²(D))) (equation 14), exactly.
+se √(df R²(Y) R²(D) / (1 − R²(D))), exactly.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class OmittedVariable:
         return found if found.ndim else float(found)
 
     def adjusted_se(self, r2_dz: float, r2_yd: float) -> float:
-        """The classical error of the regression that would hold that variable (equation 15)."""
+        """The classical error of the regression that held that variable."""
         ratio = (1 - r2_yd) / (1 - r2_dz) * self.freedom / (self.freedom - 1)
         return float(self.se * np.sqrt(ratio))
 
@@ -294,10 +294,10 @@ def _critical(freedom: int) -> float:
 
 
 def _robustness_value(f: float, critical: float) -> float:
-    """The share of both residuals that brings a partial f to its critical value.
+    """The share of both residuals, at most, that brings a partial f to its critical value.
 
-    Cinelli and Hazlett (2020, section 4.2 and its extreme case, where the share of the outcome
-    alone binds).
+    For a test of a large f, a variable does most by explaining less of the outcome than that share,
+    since what it explains also lowers the error: the second formula.
     """
     if np.isnan(f):
         return np.nan
@@ -314,7 +314,7 @@ def _robustness_value(f: float, critical: float) -> float:
 def _rows(
     found: OmittedVariable, name: str, of_treatment: float, of_outcome: float
 ) -> Iterator[dict[str, object]]:
-    """What variables once, twice and thrice as strong as a covariate would do (section 4.4)."""
+    """What variables once, twice and thrice as strong as a covariate would do."""
     for times in TIMES:
         shares = _bound(times, of_treatment, of_outcome)
         row: dict[str, object] = dict.fromkeys(COLUMNS, np.nan)

@@ -1,6 +1,6 @@
 """How unequal may the chances of training be within a pair before the effect could be chance?
 
-Rosenbaum (2002, *Observational Studies*, section 4.3): of two people of a pair, the odds that it
+Rosenbaum (2002, *Observational Studies*, chapter 4): of two people of a pair, the odds that it
 is one rather than the other who enters are at most Γ. The p-value then lies between two bounds: of
 Wilcoxon's signed ranks, by the normal law; of McNemar's discordant pairs, exactly by the binomial,
 where all differences are equally large, as of zeros and ones.

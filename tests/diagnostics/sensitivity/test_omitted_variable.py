@@ -81,8 +81,8 @@ def test_the_robustness_values_are_where_estimate_and_test_give_way() -> None:
     assert found.partial_r2 == pytest.approx(found.t**2 / (found.t**2 + found.freedom))
 
 
-def test_where_the_share_of_the_outcome_alone_binds() -> None:
-    """A t so large, on so few, that no share of the outcome under one would do (13 units)."""
+def test_where_a_smaller_share_of_the_outcome_does_more() -> None:
+    """A t so large, on so few, that the least t is not at the largest share (13 units)."""
     frame = people(2, units=13)
     frame["y"] = 5.0 * frame["treated"] + 0.3 * frame["past"] + 0.5 * frame["y"].rank() / 13
     found = robustness(*compared(frame, "past"), 24)
