@@ -5,10 +5,19 @@ Public names
 ``Certification.from_series(certified, comparison)``, ``Certification.shares(design)``
 ``identity(design, outcomes, certification) -> DataFrame``, ``identity_sentence(row) -> str``
 ``naive_contrast(design, outcomes, certification, *, level=0.95) -> Effects``
+``principal_stratum_bounds(design, outcomes, certification, *, dominance=False, cells=None,
+level=0.95) -> DataFrame``
 """
 
+from pacte_eval.effects.certified.bounds import principal_stratum_bounds
 from pacte_eval.effects.certified.identity import identity, identity_sentence
 from pacte_eval.effects.certified.naive import naive_contrast
 from pacte_eval.effects.certified.states import Certification
 
-__all__ = ["Certification", "identity", "identity_sentence", "naive_contrast"]
+__all__ = [
+    "Certification",
+    "identity",
+    "identity_sentence",
+    "naive_contrast",
+    "principal_stratum_bounds",
+]
