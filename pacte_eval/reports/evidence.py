@@ -16,6 +16,7 @@ from pacte_eval.figures import forest
 from pacte_eval.reports.french import (
     amount,
     escape_markdown,
+    interval,
     markdown_table,
     number,
     percent,
@@ -281,6 +282,37 @@ def heterogeneity(page: Page, model: str) -> Markdown:
             text = f"{row['term']}{FIXED}: {text} ({percent(row['estimate'], 0)} des personnes)."
         lines.append(f"- {escape_markdown(text)}")
     return Markdown("\n".join(lines))
+
+
+def sensitivity(page: Page) -> Markdown:
+    """The effect, or the p-value, under each setting of each method."""
+    return Markdown(
+        markdown_table(
+            _at_primary(page, "sensitivity"),
+            ["method", "setting", "estimate", "range", "p_high"],
+            titles={
+                "method": "Méthode",
+                "setting": "Réglage",
+                "estimate": "Effet",
+                "range": "Entre",
+                "p_high": "p, au pire",
+            },
+            formats={
+                "estimate": lambda value: amount(value, _unit(page, _outcome(page)), sign=True),
+                "p_high": p_value,
+            },
+            composed={
+                "range": (
+                    ("low", "high"),
+                    lambda low, high: interval(low, high, _unit(page, _outcome(page))),
+                )
+            },
+        )
+    )
+
+
+def _outcome(page: Page) -> str:
+    return str(page.study.primary.outcome)
 
 
 def _ranks(low: float, high: float) -> str:

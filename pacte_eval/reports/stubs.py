@@ -26,6 +26,7 @@ EVIDENCE = {
     "interactions": "differences",
     "heterogeneity": "heterogeneite",
     "specifications": "estimateurs",
+    "sensitivity": "sensibilite",
     "costs": "cout",
     "plasmode": "simulations",
 }

@@ -2,7 +2,8 @@
 differences between populations.
 
 Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`,
-`COSTS`, `PLASMODE`, `HETEROGENEITY`; and `EVIDENCE`, all of them.
+`COSTS`, `PLASMODE`, `HETEROGENEITY`, `SENSITIVITY`; and
+`EVIDENCE`, all of them.
 """
 
 from __future__ import annotations
@@ -257,4 +258,38 @@ HETEROGENEITY = Schema(
     persons=(FEW_LOST, Persons("n_treated")),
 )
 
-EVIDENCE = (TESTS, POOLING, INTERACTIONS, SPECIFICATIONS, COSTS, PLASMODE, HETEROGENEITY)
+SENSITIVITY = Schema(
+    name="sensitivity",
+    title="Sensibilité de l'effet principal à ce qui n'est pas observé",
+    columns=(
+        COMPARISON,
+        OUTCOME,
+        MONTH,
+        PERIOD,
+        Column("method", "text", "Méthode"),
+        Column("rank", "integer", "Ordre"),
+        Column("setting", "text", "Réglage"),
+        ESTIMATE,
+        Column("low", "number", "Intervalle, borne basse"),
+        Column("high", "number", "Intervalle, borne haute"),
+        Column("p_low", "number", "Valeur p, au mieux"),
+        Column("p_high", "number", "Valeur p, au pire"),
+        TREATED,
+        N_LOST,
+    ),
+    key=("comparison", "outcome", "month", "period", "method", "rank"),
+    shown=("setting",),
+    secret=("n_lost",),
+    persons=(FEW_LOST, Persons("n_treated")),
+)
+
+EVIDENCE = (
+    TESTS,
+    POOLING,
+    INTERACTIONS,
+    SPECIFICATIONS,
+    COSTS,
+    PLASMODE,
+    HETEROGENEITY,
+    SENSITIVITY,
+)

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.designs import Design
+from pacte_eval.designs.parts import part_of
 from pacte_eval.effects.heterogeneity import forest, multilevel
 from pacte_eval.frames import Comparison
 from pacte_eval.studies.analysis import UNITS, Analysis, Designed, lost
@@ -15,7 +17,8 @@ from pacte_eval.studies.analysis import UNITS, Analysis, Designed, lost
 MULTILEVEL, PROJECTION, CALIBRATION = "multiniveau", "projection", "calibration"
 WORTH, LEAF = "valeur de la règle", "branche de la règle"
 ELSEWHERE = "ailleurs"
-TREES = 200
+TREES = 100
+MOST_TREATED, SEED = 4_000, 2019
 _COLUMNS = ["model", "term", "label", "kind", "estimate", "se", "ci_low", "ci_high", "p"]
 
 
@@ -62,9 +65,14 @@ def heterogeneity(analysis: Analysis, whole: Designed) -> pd.DataFrame:
         )
     try:
         grown = forest(
-            whole.level, outcome, month, persons=list(asked.persons), labels=labels, unit=unit,
+            at_most(whole.level, MOST_TREATED),
+            outcome,
+            month,
+            persons=list(asked.persons),
+            labels=labels,
+            unit=unit,
             trees=TREES,
-        )  # fmt: skip
+        )
     except InputError as error:
         parts.append(_impossible(CALIBRATION, error, whole))
     else:
@@ -82,6 +90,15 @@ def heterogeneity(analysis: Analysis, whole: Designed) -> pd.DataFrame:
     kept = [*_COLUMNS, "sentence", "n_treated"]
     rows = rows.reindex(columns=kept).assign(n_lost=lost(whole.level), month=month)
     return rows.assign(outcome=study.primary.outcome)
+
+
+def at_most(design: Design, treated: int) -> Design:
+    """The design for so many of its treated drawn at random, or for all where they are fewer."""
+    if design.n_treated <= treated:
+        return design
+    luck = np.random.default_rng(SEED).random(len(design.comparison))
+    kept = design.comparison.treated & (design.weights != 0)
+    return part_of(design, luck <= np.partition(luck[kept], treated - 1)[treated - 1])
 
 
 def territory_of(comparison: Comparison, zoning: str) -> pd.Series:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.designs import NearestNeighbour
 from pacte_eval.frames import Comparison
-from pacte_eval.studies.heterogeneity import places, territory_of
+from pacte_eval.studies.heterogeneity import at_most, places, territory_of
 
 
 @pytest.fixture
@@ -40,3 +42,14 @@ def test_shares_of_places_are_those_of_the_people_compared_with(comparison: Comp
     assert places(comparison, territory_of(comparison, "ze2010"), []) is None
     with pytest.raises(InputError, match="names 'jeunes'"):
         places(comparison, territory_of(comparison, "ze2010"), ["jeunes"])
+
+
+def test_a_large_design_is_taken_for_some_of_its_treated() -> None:
+    random = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": random.normal(size=600), "treated": np.arange(600) % 3 == 0})
+    whole = Comparison.from_frame(frame, treated="treated", covariates=["x"])
+    design = NearestNeighbour().fit(whole)
+    assert at_most(design, 200) is design
+    part = at_most(design, 50)
+    assert part.n_treated == 50
+    assert part.n_control <= 50
