@@ -12,6 +12,8 @@ the smallest with which it lies above r (their appendix B).
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import optimize
 from scipy.special import ndtr, ndtri
@@ -66,14 +68,14 @@ def worst_risk(chi: float, m2: float, kurtosis: float = np.inf) -> float:
         origin = _risk(0.0, chi)
         return float(origin + m2 / touching * (_risk(touching, chi) - origin))
     bounds = _Quadratics(chi, m2, kurtosis * m2**2)
-    grid = np.linspace(0.0, touching, 40)
-    values = bounds(grid)
-    place = int(np.argmin(values))
-    low, high = grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)]
-    found = optimize.minimize_scalar(
-        lambda x: float(bounds(np.array([x]))[0]), bounds=(low, high), method="bounded"
-    )
-    return float(min(found.fun, values[place]))
+    least, low, high = np.inf, 0.0, touching
+    for _ in range(3):
+        grid = np.linspace(low, high, 25)
+        values = bounds(grid)
+        place = int(np.argmin(values))
+        least = min(least, float(values[place]))
+        low, high = grid[max(place - 1, 0)], grid[min(place + 1, len(grid) - 1)]
+    return least
 
 
 def _risk(t: np.ndarray | float, chi: float) -> np.ndarray:
@@ -95,7 +97,8 @@ def _touching(chi: float) -> float:
     """Where the line from the risk at 0 touches it; 0 where the risk is concave."""
     if chi <= _CONVEX_FROM:
         return 0.0
-    below = lambda t: float(_risk(t, chi) - t * _slope(t, chi) - _risk(0.0, chi))  # noqa: E731
+    origin = math.erfc(chi / math.sqrt(2))
+    below = lambda t: _tangent_at_zero(t, chi) - origin  # noqa: E731
     # The risk is convex, then concave, and its slope is largest before χ²: past it, the tangent
     # crosses the value at 0 once.
     low = max((chi - 1.5) ** 2, 1e-6)
@@ -103,6 +106,15 @@ def _touching(chi: float) -> float:
         low /= 2
     high = (chi + 3) ** 2
     return float(optimize.brentq(below, low, high)) if below(low) < 0 < below(high) else 0.0
+
+
+def _tangent_at_zero(t: float, chi: float) -> float:
+    """Height at 0 of the tangent to the risk at t, in scalars: finding a root asks for many."""
+    root = math.sqrt(t)
+    near, far = chi - root, chi + root
+    risk = (math.erfc(near / math.sqrt(2)) + math.erfc(far / math.sqrt(2))) / 2
+    slope = math.exp(-(near**2) / 2) - math.exp(-(far**2) / 2)
+    return risk - root * slope / (2 * math.sqrt(2 * math.pi))
 
 
 class _Quadratics:

@@ -3,9 +3,12 @@
 Armstrong, Kolesár and Plagborg-Møller (2022, *Econometrica* 90, 2567–2602). True effects are
 Xδ + ε, the ε being independent with second moment μ2 and kurtosis κ, of any distribution; estimates
 add an error of known covariance V. Shrunken estimates are Xδ̂ + B (Y − Xδ̂), B = μ2 (μ2 I + V)⁻¹,
-which is their weight μ2 / (μ2 + σ²) where V is diagonal. An estimate is normal around its truth
-plus the bias Σ (B − I)ε; intervals hold for the worst distribution of biases with its second moment
-and kurtosis. They cover 95 % of the zones on average, not each of them.
+which is their weight μ2 / (μ2 + σ²) where V is diagonal. With Xδ̂ = HY they are the combinations
+AY, A = H + B (I − H), whose noise has covariance AVA′, what is not known of δ included: errors that
+zones share do not fade with their number. Their bias is (B − I)ε, less what the fitted mean takes
+up of it, which is not taken off. Intervals hold for the worst distribution of biases with its
+second moment and kurtosis; with many zones of independent errors they are those of the paper. They
+cover 95 % of the zones on average, not each of them.
 """
 
 from __future__ import annotations
@@ -76,7 +79,10 @@ def partial_pooling(
         raise InputError("every zone needs an estimate and a positive standard error")
     x = np.ones((size, 1))
     if covariates is not None:
-        x = np.column_stack([x, np.asarray(covariates, dtype=float).reshape(size, -1)])
+        told = np.asarray(covariates, dtype=float)
+        if len(told) != size or not np.isfinite(told).all():
+            raise InputError("covariates need a row per zone, and no missing value")
+        x = np.column_stack([x, told])
     if size < max(FEWEST, x.shape[1] + 2):
         raise InputError(
             f"{size} zones are too few to be drawn together: at least "
@@ -84,12 +90,14 @@ def partial_pooling(
         )
     variance = np.diag(v)
     weight = 1 / variance
-    delta = np.linalg.lstsq(x * np.sqrt(weight)[:, None], y * np.sqrt(weight), rcond=None)[0]
-    mean = x @ delta
-    second, kurtosis = _moments(y - mean, variance, weight)
+    root = np.sqrt(weight)
+    fit = x @ np.linalg.pinv(x * root[:, None]) * root
+    left = np.eye(size) - fit
+    second, kurtosis = _moments(left @ y, left, v)
     shrink = second * np.linalg.inv(second * np.eye(size) + v)
-    shrunken = mean + shrink @ (y - mean)
-    error = np.sqrt(np.einsum("ij,jk,ik->i", shrink, v, shrink))
+    combined = fit + shrink @ left
+    shrunken = combined @ y
+    error = np.sqrt(np.einsum("ij,jk,ik->i", combined, v, combined))
     moved = shrink - np.eye(size)
     squares = (moved**2).sum(axis=1)
     own = 3 + (kurtosis - 3) * (moved**4).sum(axis=1) / squares**2
@@ -112,12 +120,21 @@ def partial_pooling(
     return PartialPooling(table, float(np.sqrt(second)), float(kurtosis))
 
 
-def _moments(residual: np.ndarray, variance: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Second moment and kurtosis of the true effects, kept off zero as their appendix A.1 does."""
+def _moments(residual: np.ndarray, left: np.ndarray, v: np.ndarray) -> tuple[float, float]:
+    """Second moment and kurtosis of the true effects, kept off zero as their appendix A.1 does.
+
+    Residuals have covariance M (μ2 I + V) M′, M being `left`: its part of V is subtracted, and
+    their own is divided by the share that M leaves.
+    """
+    variance = np.diag(v)
+    weight = 1 / variance
     total = weight.sum()
-    second = float(weight @ (residual**2 - variance) / total)
+    noise = np.einsum("ij,jk,ik->i", left, v, left)
+    share = (left**2).sum(axis=1)
+    second = float(weight @ (residual**2 - noise) / (weight @ share))
     least = 2 * (weight**2 @ variance**2) / (total * (weight @ variance))
     second = max(second, float(least))
-    fourth = weight @ (residual**4 - 6 * variance * residual**2 + 3 * variance**2) / total
+    fourth = weight @ (residual**4 - 6 * noise * residual**2 + 3 * noise**2)
+    fourth = fourth / (weight @ share**2)
     floor = 1 + 32 * (weight**2 @ variance**4) / (second**2 * total * (weight @ variance**2))
     return second, max(float(fourth / second**2), float(floor))

@@ -60,21 +60,44 @@ def test_a_covariate_that_tells_all_leaves_nothing_to_draw() -> None:
     assert table["shrunken"].to_numpy() == pytest.approx(0.02 * x, abs=1e-9)
 
 
-@pytest.mark.parametrize("shape", ["normal", "skewed"])
-def test_intervals_cover_on_average_and_errors_shrink(shape: str) -> None:
+@pytest.mark.parametrize(
+    ("shape", "correlation"), [("normal", 0.0), ("skewed", 0.0), ("skewed", 0.5)]
+)
+def test_intervals_cover_on_average_and_errors_shrink(shape: str, correlation: float) -> None:
     random = np.random.default_rng(7)
-    se = np.linspace(0.02, 0.12, 18)
+    se = np.linspace(0.02, 0.12, 12)
+    covariance = np.outer(se, se) * (correlation + (1 - correlation) * np.eye(12))
     covered, raw_error, error = [], [], []
-    for _ in range(60):
-        drawn = random.normal(size=18) if shape == "normal" else random.exponential(size=18) - 1
+    for _ in range(30):
+        drawn = random.normal(size=12) if shape == "normal" else random.exponential(size=12) - 1
         truth = 0.05 + 0.04 * drawn
-        raw = truth + se * random.normal(size=18)
-        table = partial_pooling(raw, np.diag(se**2)).table
+        raw = random.multivariate_normal(truth, covariance)
+        table = partial_pooling(raw, covariance).table
         covered.append(((table["ci_low"] <= truth) & (truth <= table["ci_high"])).mean())
         raw_error.append(((raw - truth) ** 2).mean())
         error.append(((table["shrunken"] - truth) ** 2).mean())
     assert np.mean(covered) >= 0.94 - 3 * np.std(covered) / np.sqrt(len(covered))
     assert np.mean(error) < 0.6 * np.mean(raw_error)
+
+
+def test_many_zones_of_independent_errors_have_the_intervals_of_the_paper() -> None:
+    se = np.tile([0.03, 0.06], 40)
+    raw = 0.1 + np.tile([-0.05, -0.05, 0.05, 0.05], 20)
+    found = partial_pooling(raw, np.diag(se**2))
+    second = found.spread**2
+    half = (found.table["ci_high"] - found.table["shrunken"]).to_numpy()
+    for zone in (0, 1):
+        weight = second / (second + se[zone] ** 2)
+        critical = critical_value(se[zone] ** 2 / second, found.kurtosis)
+        assert half[zone] == pytest.approx(critical * weight * se[zone], rel=0.02)
+        assert found.table["weight"][zone] == pytest.approx(weight)
+
+
+def test_what_zones_share_stays_in_the_intervals_however_many_they_are() -> None:
+    shared, own = 0.05, 0.002
+    covariance = shared**2 + own**2 * np.eye(60)
+    table = partial_pooling(0.1 + np.zeros(60), covariance).table
+    assert ((table["ci_high"] - table["ci_low"]) / 2 >= 1.95 * shared).all()
 
 
 def test_errors_that_move_together_are_taken_as_such() -> None:
@@ -83,6 +106,12 @@ def test_errors_that_move_together_are_taken_as_such() -> None:
     alone = partial_pooling(random.normal(0.1, 0.05, 6), np.diag(np.diag(shared))).table
     joint = partial_pooling(alone["raw"].to_numpy(), shared).table
     assert not np.allclose(alone["shrunken"], joint["shrunken"])
+
+
+@pytest.mark.parametrize("covariates", [np.zeros(4), np.array([0, 1, 2, 3, np.nan])])
+def test_covariates_that_do_not_describe_every_zone_are_refused(covariates: np.ndarray) -> None:
+    with pytest.raises(InputError, match="a row per zone"):
+        partial_pooling(np.zeros(5), np.eye(5), covariates)
 
 
 @pytest.mark.parametrize(
