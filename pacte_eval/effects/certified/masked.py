@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.designs import Design
-from pacte_eval.effects.estimation import estimate
-from pacte_eval.effects.inputs import read_clusters
+from pacte_eval.effects.inputs import Clusters, read_clusters
 from pacte_eval.effects.standard_errors import (
     ContributionKind,
     StandardError,
     contribution_kind,
     error_label,
 )
+from pacte_eval.effects.task import Asked, Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,20 +48,14 @@ class Means:
         return np.asarray(np.einsum("ij,ij->j", combined, combined))
 
 
-def linear_error(design: Design) -> StandardError | None:
-    """The standard error of a design whose contributions are linear in the outcome."""
-    return "linearised" if design.kind in ("neighbours", "kernel") else None
-
-
 def kind_of(design: Design) -> ContributionKind:
     """The nature of these contributions."""
-    return contribution_kind(linear_error(design) or _default(design), design)
+    return contribution_kind(_error(design), design)
 
 
 def label_of(design: Design) -> str:
     """The standard error in French."""
-    clusters = read_clusters(_cluster(design), design, by_set=design.kind == "pairs")
-    return error_label(linear_error(design) or _default(design), design, clusters)
+    return error_label(_error(design), design, _clusters(design))
 
 
 def masked_means(
@@ -87,27 +81,27 @@ def masked_means(
     columns[arm, : treated.shape[1]] = treated
     columns[~arm, treated.shape[1] :] = -control
     columns[~observed] = np.nan
-    made = estimate(
-        design,
-        columns,
-        periods=range(columns.shape[1]),
+    labels = tuple(range(columns.shape[1]))
+    task = Task(
+        design=design,
+        outcomes=[Asked("mean", columns, labels, None)],
+        se=_error(design),
         adjust="none",
-        se=linear_error(design),
-        cluster=_cluster(design),
+        clusters=_clusters(design),
+        level=0.95,
     )
-    contributions = made.contributions
-    assert contributions is not None
-    return Means(
-        made.table["estimate"].to_numpy(dtype=float),
-        contributions(range(columns.shape[1])),
-        contributions.clusters,
-    )
+    made = task.contributions()
+    return Means(made.solved()[0].estimate, made(labels), made.clusters)
 
 
-def _default(design: Design) -> StandardError:
+def _error(design: Design) -> StandardError:
+    """The standard error of a design whose contributions are linear in the outcome."""
+    if design.kind in ("neighbours", "kernel"):
+        return "linearised"
     return "m-estimation" if design.kind == "weights" else "HC1"
 
 
-def _cluster(design: Design) -> str | None:
+def _clusters(design: Design) -> Clusters:
     """By person, but by pair where units are paired: sets may be few and large."""
-    return None if design.kind == "pairs" else "person"
+    paired = design.kind == "pairs"
+    return read_clusters(None if paired else "person", design, by_set=paired)
