@@ -9,6 +9,7 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.numerals import number, percent
 from pacte_eval.designs import Design
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
+from pacte_eval.effects import estimate
 from pacte_eval.frames import Outcomes
 
 ATTRITION, LINKAGE = "attrition", "rattachement"
@@ -20,9 +21,21 @@ def attrition(design: Design, outcomes: Outcomes) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per period: ``month``, ``treated`` and ``control`` (shares), ``gap``,
-        ``n_treated``, ``n_control`` (units of the arm).
+        One row per period: ``month``, ``treated`` and ``control`` (shares), ``gap``, ``gap_se``
+        (the standard error that the design gives to a difference, by person; missing where an arm
+        has too few units), ``n_treated``, ``n_control`` (units of the arm).
     """
+    table = _shares(design, outcomes)
+    comparison = design.comparison
+    seen = np.isfinite(outcomes.aligned(comparison.unit)).astype(np.float64)
+    observed = Outcomes("observé", seen, outcomes.periods, comparison.unit)
+    found = estimate(design, observed, adjust="none", cluster="person").table
+    table.insert(4, "gap_se", found["se"])
+    return table
+
+
+def _shares(design: Design, outcomes: Outcomes) -> pd.DataFrame:
+    """Shares observed and their gap, without its error."""
     comparison = design.comparison
     seen = np.isfinite(outcomes.aligned(comparison.unit))
     shares = {}
@@ -41,7 +54,7 @@ def attrition_verdict(design: Design, outcomes: Outcomes, max_gap: float = 0.05)
     """Whether both arms are observed alike at every period: pass up to `max_gap`, else fail."""
     if not 0 < max_gap <= 1:
         raise InputError(f"max_gap={max_gap} must lie between 0 and 1")
-    table = attrition(design, outcomes)
+    table = _shares(design, outcomes)
     place = int(table["gap"].abs().to_numpy().argmax())
     treated, control = (float(table[arm].iloc[place]) for arm in ("treated", "control"))
     gap = round(treated - control, 12)

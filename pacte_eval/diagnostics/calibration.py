@@ -2,9 +2,10 @@
 
 Schuemie, Hripcsak, Ryan, Madigan and Suchard (2018, *PNAS* 115, 2571–2577): the estimate on a
 negative control is bias and noise, the bias of each control being drawn from N(μ, σ²). The interval
-of the effect is moved by μ and widened by σ. The paper takes μ and σ as known; the prediction
-interval of Higgins, Thompson and Spiegelhalter (2009, *JRSS A* 172, 137–159, equation 12), which
-adds the error of μ and reads Student's quantiles, covers with few controls as well.
+of the effect is moved by μ and widened by σ. The paper also plants effects in the controls; here
+there are none, and bias is taken not to depend on the size of the effect. It takes μ and σ as
+known; the prediction interval of Higgins, Thompson and Spiegelhalter (2009, *JRSS A* 172, 137–159)
+adds the error of μ and reads Student's quantiles, so as to cover with few controls as well.
 
 It holds if the bias of the effect is drawn as those of the controls are, which nothing here can
 tell: the calibrated interval is supplementary, and never the main one.

@@ -40,6 +40,30 @@ def equipoise(design: Design) -> tuple[float, float]:
     return shares[0], shares[1]
 
 
+def overlap_coefficient(design: Design) -> float:
+    """What the densities of the score of the two arms share: 1 where alike, 0 where apart.
+
+    It is one less the largest distance between the two distribution functions, by sampling
+    weights, which is exact for densities that cross once, as those of the score they define do:
+    the ratio of the treated's to the controls' grows with it (Samawi, Yin, Rochani and Panchal 2017,
+    *Statistics in Medicine* 36, 4230–4240). No bandwidth is chosen.
+
+    Raises
+    ------
+    InputError
+        If the design has no score.
+    """
+    if design.score is None:
+        raise InputError(f"a design of {design.settings['design']} has no score: no overlap")
+    treated, weights = design.comparison.treated, design.comparison.weights
+    values, place = np.unique(design.score, return_inverse=True)
+    below = [
+        np.cumsum(np.bincount(place[arm], weights[arm], len(values))) / weights[arm].sum()
+        for arm in (treated, ~treated)
+    ]
+    return float(1 - np.abs(below[0] - below[1]).max())
+
+
 def equipoise_verdict(design: Design, min_share: float = 0.5) -> Verdicts:
     """Whether at least `min_share` of each arm is in equipoise: else a warning.
 
