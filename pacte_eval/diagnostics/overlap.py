@@ -45,8 +45,8 @@ def overlap_coefficient(design: Design) -> float:
 
     It is one less the largest distance between the two distribution functions, by sampling
     weights, which is exact for densities that cross once, as those of the score they define do:
-    the ratio of the treated's to the controls' grows with it (Samawi and others 2017, *Statistics in
-    Medicine* 36, 4230–4240). No bandwidth is chosen.
+    the ratio of the treated's to the controls' grows with it (Samawi and others 2017, *Statistics
+    in Medicine* 36, 4230–4240). No bandwidth is chosen.
 
     Raises
     ------

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +15,9 @@ from pacte_eval.diagnostics.calibration import Bias, calibrated, fitted_bias
 from pacte_eval.effects import Effects
 from pacte_eval.effects.table import Wording, tidy
 
+COVERAGE: Any = pd.read_csv(
+    Path(__file__).parents[2] / "benchmarks" / "coverage" / "calibration.csv"
+)
 WORDS = Wording("c", "emploi", "e", "ATT", "k", "formés", "w", "b", "g", "none")
 
 
@@ -105,3 +111,21 @@ def test_too_few_or_broken_controls_are_refused(
 ) -> None:
     with pytest.raises(InputError, match=words):
         fitted_bias(found, error)
+
+
+def test_the_committed_table_covers_where_biases_are_alike_and_fails_where_not() -> None:
+    assert (COVERAGE["replications"] >= 2_000).all()
+    alike = COVERAGE[COVERAGE["rule"] == "tested"]
+    assert alike["coverage_calibrated"].between(0.93, 0.97).all()
+    assert alike["controls"].min() == 20
+    shared = alike[alike["case"].str.startswith("same bias")]
+    assert (shared["coverage_usual"] < 0.8).all()
+    failing = COVERAGE.set_index("case").loc[
+        [
+            "controls without bias, the estimate biased",
+            "bias of the estimate, opposite to the controls'",
+            "bias of the estimate, three times as wide",
+            "controls biased, the estimate not",
+        ]
+    ]
+    assert (failing["coverage_calibrated"] < 0.8).all()
