@@ -7,11 +7,13 @@ Public names
 ``naive_contrast(design, outcomes, certification, *, level=0.95) -> Effects``
 ``principal_stratum_bounds(design, outcomes, certification, *, dominance=False, cells=None,
 level=0.95) -> DataFrame``
+``sequential_weighting(design, outcomes, certification, history, *, level=0.95) -> DataFrame``
 """
 
 from pacte_eval.effects.certified.bounds import principal_stratum_bounds
 from pacte_eval.effects.certified.identity import identity, identity_sentence
 from pacte_eval.effects.certified.naive import naive_contrast
+from pacte_eval.effects.certified.sequential import sequential_weighting
 from pacte_eval.effects.certified.states import Certification
 
 __all__ = [
@@ -20,4 +22,5 @@ __all__ = [
     "identity_sentence",
     "naive_contrast",
     "principal_stratum_bounds",
+    "sequential_weighting",
 ]

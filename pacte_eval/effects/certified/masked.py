@@ -42,10 +42,15 @@ class Means:
     contributions: np.ndarray
     clusters: pd.Index
 
-    def variance(self, gradient: np.ndarray) -> np.ndarray:
-        """Variance of smooth functions of the means, by their gradients: (k, m) to (m,)."""
-        combined = self.contributions @ gradient
-        return np.asarray(np.einsum("ij,ij->j", combined, combined))
+
+def joined(first: Means, second: Means) -> Means:
+    """Means of two designs side by side, their clusters recognised by identity."""
+    clusters = first.clusters.union(second.clusters, sort=False)
+    values = np.append(first.value, second.value)
+    given = np.zeros((len(clusters), len(values)))
+    given[clusters.get_indexer(first.clusters), : len(first.value)] = first.contributions
+    given[clusters.get_indexer(second.clusters), len(first.value) :] = second.contributions
+    return Means(values, given, clusters)
 
 
 def kind_of(design: Design) -> ContributionKind:
@@ -59,7 +64,12 @@ def label_of(design: Design) -> str:
 
 
 def masked_means(
-    design: Design, observed: np.ndarray, treated: np.ndarray, control: np.ndarray
+    design: Design,
+    observed: np.ndarray,
+    treated: np.ndarray,
+    control: np.ndarray,
+    *,
+    by_person: bool = False,
 ) -> Means:
     """Means of columns over the treated, then of others over their comparison units.
 
@@ -70,6 +80,8 @@ def masked_means(
         Units whose outcome is observed: the others have no weight.
     treated : float array, shape (number of treated, k)
     control : float array, shape (number of controls, m)
+    by_person : bool
+        Sum contributions by person even where units are paired.
 
     Returns
     -------
@@ -87,7 +99,7 @@ def masked_means(
         outcomes=[Asked("mean", columns, labels, None)],
         se=_error(design),
         adjust="none",
-        clusters=_clusters(design),
+        clusters=_clusters(design, by_person=by_person),
         level=0.95,
     )
     made = task.contributions()
@@ -101,7 +113,7 @@ def _error(design: Design) -> StandardError:
     return "m-estimation" if design.kind == "weights" else "HC1"
 
 
-def _clusters(design: Design) -> Clusters:
+def _clusters(design: Design, *, by_person: bool = False) -> Clusters:
     """By person, but by pair where units are paired: sets may be few and large."""
-    paired = design.kind == "pairs"
+    paired = design.kind == "pairs" and not by_person
     return read_clusters(None if paired else "person", design, by_set=paired)
