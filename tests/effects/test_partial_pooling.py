@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -10,6 +14,10 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.effects.average_coverage import critical_value, worst_risk
 from pacte_eval.effects.partial_pooling import partial_pooling
 from pacte_eval.effects.ranks import rank_sets
+
+TABLE: Any = pd.read_csv(
+    Path(__file__).parents[2] / "benchmarks" / "coverage" / "partial_pooling.csv"
+)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +86,17 @@ def test_intervals_cover_on_average_and_errors_shrink(shape: str, correlation: f
         error.append(((table["shrunken"] - truth) ** 2).mean())
     assert np.mean(covered) >= 0.94 - 3 * np.std(covered) / np.sqrt(len(covered))
     assert np.mean(error) < 0.6 * np.mean(raw_error)
+
+
+def test_the_committed_table_holds_to_its_rule() -> None:
+    assert (TABLE["replications"] >= 2_000).all()
+    assert set(TABLE.loc[TABLE["rule"] == "one-sided", "interval"]) == {"robust"}
+    by = TABLE.pivot(index="case", columns="interval")
+    assert len(by) == 4
+    assert (by["coverage"]["robust"] >= 0.94).all()
+    assert (by["coverage"]["naive"] < 0.9).all()
+    assert (by["rmse"]["robust"] < 0.65 * by["rmse"]["raw"]).all()
+    assert (by["half_width"]["robust"] < by["half_width"]["raw"]).all()
 
 
 def test_many_zones_of_independent_errors_have_the_intervals_of_the_paper() -> None:
