@@ -8,10 +8,12 @@ Public names
 ``principal_stratum_bounds(design, outcomes, certification, *, dominance=False, cells=None,
 level=0.95) -> DataFrame``
 ``sequential_weighting(design, outcomes, certification, history, *, level=0.95) -> DataFrame``
+``lee_bounds(design, employed, earnings, *, level=0.95) -> DataFrame``
 """
 
 from pacte_eval.effects.certified.bounds import principal_stratum_bounds
 from pacte_eval.effects.certified.identity import identity, identity_sentence
+from pacte_eval.effects.certified.lee import lee_bounds
 from pacte_eval.effects.certified.naive import naive_contrast
 from pacte_eval.effects.certified.sequential import sequential_weighting
 from pacte_eval.effects.certified.states import Certification
@@ -20,6 +22,7 @@ __all__ = [
     "Certification",
     "identity",
     "identity_sentence",
+    "lee_bounds",
     "naive_contrast",
     "principal_stratum_bounds",
     "sequential_weighting",

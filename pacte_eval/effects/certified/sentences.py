@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pacte_eval.definitions.months import Period
-from pacte_eval.definitions.numerals import NO_BREAK, rounded, signed, unit_of
+from pacte_eval.definitions.numerals import NO_BREAK, percent, rounded, signed, unit_of
 from pacte_eval.effects.certified.states import CERTIFIED, NOT_CERTIFIED
 
 WHOM = {
@@ -51,6 +51,33 @@ def bounds_sentence(
     if np.isfinite(ci_low):
         text += f" (intervalle\u202f: {_written(ci_low, unit)} à {_amount(ci_high, unit)})"
     return f"{text}, bornes de Horowitz–Manski."
+
+
+def lee_sentence(row: Mapping[str, float | str], month: Period, unit: str) -> str:
+    """The bounds of Lee at a period.
+
+    Parameters
+    ----------
+    row : mapping
+        ``low``, ``high``, ``ci_low``, ``ci_high``, ``trimmed``, ``trimmed_share``.
+    month : int or str
+    unit : str
+        The measure of earnings.
+    """
+    start = f"Effet sur ceux qui ont un emploi avec ou sans formation, {in_words(month)}"
+    low, high = float(row["low"]), float(row["high"])
+    if not np.isfinite(low):
+        return f"{start}\u202f: non identifiable, personne n’est en emploi dans un des groupes."
+    if row["trimmed"] == "personne":
+        told = f"{start}\u202f: {_amount(low, unit)}, les taux d’emploi étant égaux"
+    else:
+        of = "formés" if row["trimmed"] == "formés" else "témoins"
+        told = (
+            f"{start}\u202f: entre {_written(low, unit)} et {_amount(high, unit)}, bornes de Lee "
+            f"({percent(float(row['trimmed_share']))} des {of} en emploi écartés)"
+        )
+    ci_low, ci_high = float(row["ci_low"]), float(row["ci_high"])
+    return f"{told}\u202f; intervalle\u202f: {_written(ci_low, unit)} à {_amount(ci_high, unit)}."
 
 
 def in_words(month: Period) -> str:

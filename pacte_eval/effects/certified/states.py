@@ -138,9 +138,19 @@ def check_inputs(design: Design, certification: Certification) -> None:
     ------
     InputError
     """
-    check_kind(design, Design, use="the fit() of a design on a comparison")
+    check_design(design)
     check_kind(certification, Certification, use="Certification.from_series()")
+
+
+def check_design(design: Design) -> None:
+    """Refuse what is no design for the treated.
+
+    Raises
+    ------
+    InputError
+    """
+    check_kind(design, Design, use="the fit() of a design on a comparison")
     if design.estimand != "ATT":
         raise InputError(
-            f"certified or not is told of the treated: estimand='ATT', not '{design.estimand}'"
+            f"these numbers are of the treated: estimand='ATT', not '{design.estimand}'"
         )
