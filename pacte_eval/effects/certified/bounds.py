@@ -83,7 +83,7 @@ def principal_stratum_bounds(
     DataFrame
         Two rows per period, by stratum: ``stratum``, ``month``, ``low``, ``high`` (sharp bounds),
         ``low_se``, ``high_se``, ``ci_low``, ``ci_high`` (Imbens–Manski 2004), ``ci_low_stoye``,
-        ``ci_high_stoye`` (Stoye 2009), ``share`` (of the stratum, among trainees), and
+        ``ci_high_stoye`` (Stoye 2009), ``share`` (of trainees known to be of the stratum),
         ``share_unknown``, ``informative`` (no wider than 50 points; missing where the outcome is
         not of zeros and ones), ``contribution_kind`` (``"none"``), ``sentence``.
 
@@ -101,7 +101,8 @@ def principal_stratum_bounds(
     makes the wider bound, so that the interval errs outwards; ``low`` and ``high`` stay sharp. Of
     an outcome that takes other values, quantiles are held to be smooth: at the edge of an atom, as
     that of zeros, its error is that of one side. A
-    stratum that only trainees of unknown state may be in has no error, and widest bounds.
+    period where a cell has trainees observed and no control observed has no bounds. A stratum that
+    only trainees of unknown state may be in has no error, and widest bounds.
     """
     check_inputs(design, certification)
     check_level(level)
@@ -174,12 +175,8 @@ def _row(
     present = np.flatnonzero(np.bincount(codes, weight, minlength=int(at.codes.max()) + 1) > 0)
     if not len(present) or not control_weight.sum() > 0:
         return row
-    alone = ~np.isin(present, control_codes[control_weight > 0])
-    if alone.any():
-        raise InputError(
-            f"{counted(int(alone.sum()), 'cell')} with trainees and no control in the design: "
-            "merge cells"
-        )
+    if not np.isin(present, control_codes[control_weight > 0]).all():
+        return row
     share = float(weight[at.state == stratum].sum())
     unknown = float(weight[at.state == UNKNOWN].sum())
     row |= {"share": share, "share_unknown": unknown}
@@ -302,4 +299,11 @@ def _cells(design: Design, cells: pd.Series | None) -> np.ndarray:
     lacking = int(np.count_nonzero(codes < 0))
     if lacking:
         raise InputError(f"cells= is missing for {counted(lacking, 'unit')}: give it a level")
+    used, treated = design.weights != 0, design.comparison.treated
+    alone = np.setdiff1d(codes[used & treated], codes[used & ~treated])
+    if len(alone):
+        raise InputError(
+            f"cells=: {counted(len(alone), 'cell')} with trainees and no control in the design: "
+            "merge cells"
+        )
     return codes.astype(np.int64)

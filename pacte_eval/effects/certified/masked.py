@@ -4,6 +4,7 @@ The effect of a design on an outcome set to zero in one arm is the mean of the o
 zero outside a state or a cell too, it is the mass of that state or cell in the arm. The
 contributions of such effects, which the design's own standard error gives (estimated weights,
 matched sets and persons included), are those of the masses; ratios follow by the delta method.
+No regression adjusts them, so that parts recompose their whole.
 """
 
 from __future__ import annotations

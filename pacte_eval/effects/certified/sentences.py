@@ -41,7 +41,7 @@ def bounds_sentence(
     start = f"Effet sur {WHOM[stratum]}, {in_words(month)}"
     low, high = _number(row["low"]), _number(row["high"])
     if not np.isfinite(low):
-        return f"{start}\u202f: non identifiable, personne n’est observé dans cet état."
+        return f"{start}\u202f: non identifiable, faute de personnes observées."
     if dominance:
         start += f", {DOMINANCE}"
     if row["informative"] is False:

@@ -248,6 +248,20 @@ def test_a_constant_outcome_and_a_month_beyond_coverage() -> None:
     assert table.loc[table["month"] == 24, ["low", "high", "share", "ci_low"]].isna().all(axis=None)
 
 
+def test_a_month_where_a_cell_loses_its_controls_has_no_bounds() -> None:
+    data = world(300, 10, latent=True)
+    design = InverseProbability().fit(data.comparison)
+    cells = data.comparison.cells["cell"]
+    values = data.outcomes.values.copy()
+    values[~data.comparison.treated & (cells == "a").to_numpy(), 1] = np.nan
+    outcomes = Outcomes("emploi", values, (12, 24), data.comparison.unit)
+    table = principal_stratum_bounds(design, outcomes, data.certification, cells=cells)
+    assert table["low"].notna().tolist() == [True, True, False, False]
+    assert table["sentence"].iloc[2].endswith("non identifiable, faute de personnes observées.")
+    whole = principal_stratum_bounds(design, outcomes, data.certification)
+    assert whole["low"].notna().all()
+
+
 def test_mistakes_are_told() -> None:
     data = world(300, 9, latent=True)
     design = InverseProbability().fit(data.comparison)

@@ -57,7 +57,9 @@ def test_rates_recompose_with_one_sample_and_its_weights(maker: Any) -> None:
     shares = table[["share_certified", "share_not", "share_unknown"]]
     np.testing.assert_allclose(shares.sum(axis=1), 1)
     assert (shares > 0.1).all(axis=None)
-    naive = naive_contrast(design, outcomes, states).table
+    contrasts = naive_contrast(design, outcomes, states)
+    naive = contrasts.table
+    np.testing.assert_allclose(np.sqrt(np.diag(contrasts.covariance())), naive["se"])
     np.testing.assert_allclose(naive["treated_mean"][:2], table["rate_certified"], rtol=1e-9)
     np.testing.assert_allclose(naive["control_mean"][:2], effects["control_mean"], rtol=1e-9)
     assert naive["estimator"].str.startswith("contraste naïf").all()
