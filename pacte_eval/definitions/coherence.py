@@ -85,15 +85,40 @@ def _refuse_what_waits(
             "declare after_entry: true"
         )
     if told_after:
-        raise InputError(
-            f"{where} compares what is observed after entry: it needs bounds, which this version "
-            "does not have; build the cohort alone with pacte cohort"
-        )
+        _check_certified(study, comparison, cohort, where)
+        return
     never = [name for name, arm in cohort.control_arms.items() if arm.controls == "never-trained"]
     if comparison.control in never:
         raise InputError(
             f"{where} has for control people who never train, which conditions on the future: it "
             "needs weights that this version does not have; compare with people who wait"
+        )
+
+
+def _check_certified(
+    study: StudyDefinition, comparison: ComparisonDefinition, cohort: CohortDefinition, where: str
+) -> None:
+    """Those certified against those not, of an arm that the study sets against waiting."""
+    arms = cohort.after_entry_arms
+    treated, control = arms.get(comparison.treated), arms.get(comparison.control)
+    if (
+        treated is None
+        or control is None
+        or treated.certified is not True
+        or control.certified is not False
+        or treated.of != control.of
+    ):
+        raise InputError(
+            f"{where} compares what is observed after entry: only the certified of an arm with its "
+            "not certified may be, and bounds answer for it; build the cohort alone with pacte "
+            "cohort for anything else"
+        )
+    if comparison.id == study.primary.comparison:
+        raise InputError(f"{where} cannot be the primary one: it has no single effect")
+    if not any(other.treated == treated.of for other in study.comparisons):
+        raise InputError(
+            f"{where} needs a comparison of arm '{treated.of}' with people who wait: bounds are "
+            "made from it; add it to comparisons"
         )
 
 

@@ -315,6 +315,49 @@ def _outcome(page: Page) -> str:
     return str(page.study.primary.outcome)
 
 
+def certified(page: Page) -> Markdown:
+    """The identity of rates, in a sentence for each horizon."""
+    frame = _certified(page, ["identité"]).frame
+    lines = [
+        f"- {row['month']} mois{FIXED}: {escape_markdown(row['sentence'])}"
+        for row in frame.to_dict("records")
+        if pd.notna(row["sentence"]) and pd.notna(row["rate"])
+    ]
+    return Markdown("\n".join(lines) or "Les taux ne sont pas publiables.")
+
+
+def certified_contrasts(page: Page) -> Markdown:
+    """Naive contrasts and bounds at the primary month, never one number alone."""
+    methods = [name for name in _methods(page) if name != "identité"]
+    table = _certified(page, methods).select(month=page.study.primary.month)
+    return Markdown(
+        markdown_table(
+            table,
+            ["method", "group", "naive", "bounds", "interval"],
+            titles={
+                "method": "Méthode",
+                "group": "Groupe",
+                "naive": "Écart",
+                "bounds": "Bornes",
+                "interval": "Intervalle à 95 %",
+            },
+            composed={
+                "naive": (("estimate",), lambda value: amount(value, "points", sign=True)),
+                "bounds": (("low", "high"), interval),
+                "interval": (("ci_low", "ci_high"), interval),
+            },
+        )
+    )
+
+
+def _methods(page: Page) -> list[str]:
+    return sorted(page.results.table("certified").frame["method"].unique())
+
+
+def _certified(page: Page, methods: list[str]) -> ProtectedTable:
+    return page.results.table("certified").select(method=methods)
+
+
 def _ranks(low: float, high: float) -> str:
     return number(low) if low == high else f"{number(low)} à {number(high)}"
 

@@ -22,6 +22,7 @@ CONTRACT, CONTRACT_PAGE = Path("cohorts/contract/README.md"), Path(PAGES) / "con
 LEVEL_OF_PROTECTION = "interne"
 FOLDERS = {"public": "publics", "territoire": "territoires"}
 EVIDENCE = {
+    "certified": "certification",
     "pooling": "decoupages",
     "interactions": "differences",
     "heterogeneity": "heterogeneite",

@@ -2,8 +2,8 @@
 differences between populations.
 
 Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`,
-`COSTS`, `PLASMODE`, `HETEROGENEITY`, `SENSITIVITY`; and
-`EVIDENCE`, all of them.
+`COSTS`, `PLASMODE`, `HETEROGENEITY`, `SENSITIVITY`,
+`CERTIFIED`; and `EVIDENCE`, all of them.
 """
 
 from __future__ import annotations
@@ -283,7 +283,36 @@ SENSITIVITY = Schema(
     persons=(FEW_LOST, Persons("n_treated")),
 )
 
+CERTIFIED = Schema(
+    name="certified",
+    title="Certification obtenue ou non",
+    columns=(
+        COMPARISON,
+        OUTCOME,
+        MONTH,
+        PERIOD,
+        Column("method", "text", "Méthode"),
+        Column("group", "text", "Groupe"),
+        Column("rate", "number", "Taux"),
+        ESTIMATE,
+        Column("low", "number", "Au moins"),
+        Column("high", "number", "Au plus"),
+        CI_LOW,
+        CI_HIGH,
+        Column("share", "number", "Part des personnes formées"),
+        Column("informative", "boolean", "Informatif", note="Bornes larges de 50 points au plus."),
+        Column("sentence", "text", "En clair"),
+        TREATED,
+        N_LOST,
+    ),
+    key=("comparison", "outcome", "month", "period", "method", "group"),
+    secret=("n_lost",),
+    persons=(FEW_LOST, Persons("n_treated"), Persons("n_treated", share="rate")),
+    group=("comparison", "outcome", "month", "period"),
+)
+
 EVIDENCE = (
+    CERTIFIED,
     TESTS,
     POOLING,
     INTERACTIONS,

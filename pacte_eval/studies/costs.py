@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pacte_eval.cohorts.outcomes import TRAINED_SINCE
@@ -11,6 +12,7 @@ from pacte_eval.effects.cost import Cost, cost_of, net_cost
 from pacte_eval.studies.analysis import Analysis, Designed, lost
 
 A_JOB, A_MONTH = "emploi", "mois de travail"
+UNKNOWN = "Aucun coût ne peut être donné : le coût net ou l'intervalle de l'effet manque."
 
 
 def costs(analysis: Analysis, whole: Designed) -> pd.DataFrame:
@@ -52,11 +54,10 @@ def _row(
     row = effects.table[effects.table["month"] == month].iloc[0]
     share = float(since.get(month, 0.0))
     spent = net_cost(declared.unit, declared.later, min(max(share, 0.0), 1.0))
-    found = (
-        cost_of(spent, float(row["estimate"]), float(row["ci_low"]), float(row["ci_high"]))
-        if spent > 0 and pd.notna(row["ci_low"])
-        else Cost(float("nan"), float("nan"), float("nan"), False)
-    )
+    found, sentence = Cost(np.nan, np.nan, np.nan, False), UNKNOWN
+    if spent > 0 and pd.notna(row["ci_low"]):
+        found = cost_of(spent, float(row["estimate"]), float(row["ci_low"]), float(row["ci_high"]))
+        sentence = found.sentence(what)
     high = found.high if found.bounded else float("nan")
     return {
         "what": what,
@@ -69,6 +70,6 @@ def _row(
         "cost_low": found.low,
         "cost_high": high,
         "bounded": found.bounded,
-        "sentence": found.sentence(what),
+        "sentence": sentence,
         "n_treated": row["n_treated"],
     }

@@ -27,8 +27,9 @@ from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
 from pacte_eval.results.provenance import provenance
 from pacte_eval.results.schemas import LEVEL, SCHEMAS, WHOLE
-from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings
+from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings, dated
 from pacte_eval.studies.cells import Cell, cells_of
+from pacte_eval.studies.certified import certified_or_not
 from pacte_eval.studies.declared import declared_texts
 from pacte_eval.studies.designs import check_terms
 from pacte_eval.studies.evidence import add_evidence
@@ -122,6 +123,7 @@ def run_study(
             if data.graph is not None:
                 whole.analysis.judge(data.graph, whole.designed.level, whole.cell, findings)
             add_evidence(whole.analysis, whole.designed, cells, estimated, findings, progress)
+            _add_certified(project, study, fixed, findings, progress)
     if protocol is not None:
         findings.add("protocol", history_of(protocol, seal))
     progress("protecting and writing tables")
@@ -166,6 +168,8 @@ def _design(
         findings.add("sources", losses.assign(table=losses["table"].map(TABLES)))
     fixed = []
     for asked in study.comparisons:
+        if asked.after_entry:
+            continue
         analysis = Analysis(study, data.cohort, asked, data.held_out)
         comparison = data.cohort.compare(asked.treated, asked.control)
         for cell in _measurable(project, study, data.cohort, findings):
@@ -233,6 +237,28 @@ def _estimate(
     if study.experiment is not None and not seal.closed:
         beside_experiment(data.cohort, study, findings)
     return estimated
+
+
+def _add_certified(
+    project: Project,
+    study: StudyDefinition,
+    fixed: list[Fixed],
+    findings: Findings,
+    progress: Progress,
+) -> None:
+    """What is observed after entry, on the design of the arm that it tells apart."""
+    for asked in study.comparisons:
+        if not asked.after_entry or study.cohort is None:
+            continue
+        progress(f"{asked.id}: certified or not")
+        arm = project.cohort(study.cohort).after_entry_arms[asked.treated].of
+        base = next(
+            one for one in fixed if one.cell.id == WHOLE and one.analysis.asked.treated == arm
+        )
+        rows = certified_or_not(base.analysis, base.designed, asked)
+        findings.add(
+            "certified", dated(rows.rename(columns={"month": "when"})), comparison=asked.id
+        )
 
 
 def _main_verdicts(study: StudyDefinition, fixed: list[Fixed]) -> Verdicts:

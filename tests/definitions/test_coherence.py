@@ -85,7 +85,7 @@ MORE_ARMS = {
     [
         ("certifiee", "en_attente", False, "'certifiee'.*after entry: declare after_entry: true"),
         ("certifiante", "certifiee", False, "'certifiee'.*after entry: declare after_entry: true"),
-        ("certifiee", "en_attente", True, "observed after entry: it needs bounds"),
+        ("certifiee", "en_attente", True, "only the certified of an arm with its not certified"),
         ("certifiante", "jamais", False, "never train, which conditions on the future"),
     ],
 )
@@ -102,6 +102,26 @@ def test_comparisons_that_a_matching_does_not_answer_are_refused(
     check_on_cohort(changed("certifiante-2019"), cohort)
     with pytest.raises(InputError, match=words):
         check_on_cohort(changed("certifiante-2019", comparisons=[comparison]), cohort)
+
+
+def test_certified_and_not_stand_beside_a_comparison_of_all_the_trainees() -> None:
+    content = PROJECT.cohort("entrants-2019").model_dump(by_alias=True, mode="json")
+    content["arms"] |= MORE_ARMS
+    content["arms"]["sans"] = {"of": "certifiante", "certified": False, "after_entry": True}
+    cohort = CohortDefinition.model_validate(content)
+    waiting = PROJECT.study("certifiante-2019").model_dump(mode="json")["comparisons"][0]
+    after = waiting | {
+        "id": "obtenue", "treated": "certifiee", "control": "sans", "after_entry": True,
+    }  # fmt: skip
+    check_on_cohort(changed("certifiante-2019", comparisons=[waiting, after]), cohort)
+    primary = {"comparison": "obtenue", "outcome": "emploi", "month": 24}
+    with pytest.raises(InputError, match="cannot be the primary one"):
+        check_on_cohort(
+            changed("certifiante-2019", comparisons=[waiting, after], primary=primary), cohort
+        )
+    other = waiting | {"treated": "en_attente", "control": "certifiante"}
+    with pytest.raises(InputError, match="needs a comparison of arm 'certifiante'"):
+        check_on_cohort(changed("certifiante-2019", comparisons=[other, after]), cohort)
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,8 @@ def minimise(
     Raises
     ------
     NoMinimumError
-        If the curvature falls under `flat`, or no step lowers the function.
+        If the function is flat at the start, its curvature falls under `flat`, or no step lowers
+        it.
 
     Notes
     -----
@@ -92,7 +93,11 @@ def minimise(
     point = first = function.at(parameters)
     before = np.inf
     for _ in range(_ITERATIONS):
-        curvature, directions = eigh(point.hessian, first.hessian)
+        try:
+            curvature, directions = eigh(point.hessian, first.hessian)
+        except np.linalg.LinAlgError:
+            # Flat at the start, to rounding, along the direction of least curvature.
+            raise NoMinimumError(np.linalg.eigh(first.hessian)[1][:, 0]) from None
         along = directions.T @ point.gradient
         moves = along / np.maximum(curvature, _LEAST)
         step = -directions @ moves

@@ -394,7 +394,7 @@ def _minimum(function: _LogitOfArms, size: int, start: np.ndarray | None) -> np.
     for first in [origin] if start is None else [start, origin]:
         try:
             return minimise(function, first)
-        except (NoMinimumError, np.linalg.LinAlgError):
+        except NoMinimumError:
             continue
     return _limit(function, origin)
 

@@ -63,3 +63,17 @@ def test_of_two_directions_the_steeper_weighs_more() -> None:
     with pytest.raises(NoMinimumError) as failure:
         minimise(Separable((falling, faster)), np.zeros(2))
     np.testing.assert_allclose(failure.value.direction, [1, 3], rtol=1e-6)
+
+
+class Flat:
+    """A function that does not depend on its second parameter."""
+
+    def at(self, parameters: np.ndarray) -> Point:
+        gradient = np.array([2 * parameters[0], 0.0])
+        return Point(float(parameters[0] ** 2), gradient, np.diag([2.0, 0.0]))
+
+
+def test_what_is_flat_at_the_start_is_named_by_its_direction() -> None:
+    with pytest.raises(NoMinimumError) as failure:
+        minimise(Flat(), np.ones(2))
+    assert np.abs(failure.value.direction).tolist() == pytest.approx([0, 1])

@@ -1,0 +1,121 @@
+"""Certified or not: observed after entry, and so never one number alone.
+
+On the design of trainees against people who wait: the identity of rates, the naive contrasts under
+their name, and bounds of the effect on those who certify if trained, with and without dominance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from pacte_eval.cohorts import Cohort
+from pacte_eval.definitions.study import ComparisonDefinition
+from pacte_eval.effects.certified.bounds import STRATA, principal_stratum_bounds
+from pacte_eval.effects.certified.identity import identity, identity_sentence
+from pacte_eval.effects.certified.naive import naive_contrast
+from pacte_eval.effects.certified.states import CERTIFIED, NOT_CERTIFIED, UNKNOWN, Certification
+from pacte_eval.studies.analysis import Analysis, Designed, lost
+
+IDENTITY, NAIVE = "identité", "contraste naïf"
+BOUNDS, DOMINANCE = "bornes", "bornes sous dominance"
+CONTRASTS = (
+    "certifiés contre semblables en attente",
+    "non certifiés contre semblables en attente",
+    "certifiés contre non certifiés",
+)
+_COLUMNS = [
+    *["method", "group", "month", "rate", "estimate", "low", "high", "ci_low", "ci_high", "share"],
+    *["informative", "sentence", "n_treated"],
+]
+
+
+def certified_or_not(
+    analysis: Analysis, whole: Designed, asked: ComparisonDefinition
+) -> pd.DataFrame:
+    """Everything that may be said of those who obtained and of those who did not.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Of the comparison that sets all the trainees against people who wait.
+    whole : Designed
+        Its designs on the whole population.
+    asked : ComparisonDefinition
+        The comparison of what is observed after entry.
+
+    Returns
+    -------
+    DataFrame
+        ``method``, ``group``, ``month``, ``rate``, ``estimate``, ``low``, ``high``, ``ci_low``,
+        ``ci_high``, ``share``, ``informative``, ``sentence``, ``n_treated``, ``n_lost``,
+        ``outcome``.
+    """
+    study = analysis.study
+    outcome = analysis.cohort.outcomes[study.primary.outcome].at(study.horizons)
+    design = whole.level
+    states = Certification.from_series(_states(analysis.cohort, asked), design.comparison)
+    counts = _counts(whole, states)
+    parts = [
+        _identity(identity(design, outcome, states), counts),
+        _naive(naive_contrast(design, outcome, states).table),
+        _bounds(principal_stratum_bounds(design, outcome, states), BOUNDS, counts),
+        _bounds(
+            principal_stratum_bounds(design, outcome, states, dominance=True), DOMINANCE, counts
+        ),
+    ]
+    rows = pd.concat([part.reindex(columns=_COLUMNS) for part in parts], ignore_index=True)
+    return rows.assign(n_lost=lost(design), outcome=outcome.name)
+
+
+def _states(cohort: Cohort, asked: ComparisonDefinition) -> pd.Series:
+    """True, False, or missing where it is not known, by unit."""
+    states = pd.Series(pd.NA, index=cohort.after_entry.index, dtype=object)
+    states[cohort.after_entry[asked.treated].to_numpy(dtype=bool)] = True
+    states[cohort.after_entry[asked.control].to_numpy(dtype=bool)] = False
+    return states
+
+
+def _counts(whole: Designed, states: Certification) -> dict[int, int]:
+    """Supported trainees in each state."""
+    comparison = whole.level.comparison
+    kept = whole.level.weights[comparison.treated] != 0
+    state = states.aligned(comparison)
+    return {one: int(np.count_nonzero(kept & (state == one))) for one in (1, 0, -1)}
+
+
+def _identity(table: pd.DataFrame, counts: dict[int, int]) -> pd.DataFrame:
+    """The rate of trainees, and that of each state with its share."""
+    rows = []
+    groups = {
+        "formés": ("rate_trainees", None, sum(counts.values())),
+        "certifiés": ("rate_certified", "share_certified", counts[CERTIFIED]),
+        "non certifiés": ("rate_not", "share_not", counts[NOT_CERTIFIED]),
+        "certification inconnue": ("rate_unknown", "share_unknown", counts[UNKNOWN]),
+    }
+    for _, row in table.iterrows():
+        for group, (rate, share, count) in groups.items():
+            rows.append(
+                {
+                    "group": group,
+                    "month": row["month"],
+                    "rate": row[rate],
+                    "share": 1.0 if share is None else row[share],
+                    "sentence": identity_sentence(row) if share is None else None,
+                    "n_treated": count,
+                }
+            )
+    return pd.DataFrame(rows).assign(method=IDENTITY)
+
+
+def _naive(table: pd.DataFrame) -> pd.DataFrame:
+    names = dict(zip(table["comparison"].unique(), CONTRASTS, strict=True))
+    return table.assign(method=NAIVE, group=table["comparison"].map(names))
+
+
+def _bounds(table: pd.DataFrame, method: str, counts: dict[int, int]) -> pd.DataFrame:
+    group = {words: state for state, words in STRATA.items()}
+    of = table["stratum"].map(group)
+    return table.rename(columns={"stratum": "group"}).assign(
+        method=method, n_treated=of.map(counts)
+    )
