@@ -12,6 +12,7 @@ either way.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,9 @@ from pacte_eval.frames import Outcomes
 WIDEST_TOLD = 0.5
 KINKS = 2.0
 STRATA = {CERTIFIED: "certifie si formé", NOT_CERTIFIED: "ne certifie pas si formé"}
+# Of the masses of a cell, those in the stratum, out of it, not known, their employed, the controls.
+_ORDER = {CERTIFIED: [0, 1, 2, 3, 5, 6], NOT_CERTIFIED: [1, 0, 2, 4, 5, 6]}
+_NOTHING = 1e-12
 _EMPTY = ["low", "high", "low_se", "high_se", "ci_low", "ci_high", "ci_low_stoye", "ci_high_stoye"]
 
 
@@ -100,9 +104,9 @@ def principal_stratum_bounds(
     standard errors of that which binds, the interval and its error are those of the function that
     makes the wider bound, so that the interval errs outwards; ``low`` and ``high`` stay sharp. Of
     an outcome that takes other values, quantiles are held to be smooth: at the edge of an atom, as
-    that of zeros, its error is that of one side. A
-    period where a cell has trainees observed and no control observed has no bounds. A stratum that
-    only trainees of unknown state may be in has no error, and widest bounds.
+    that of zeros, its error is that of one side. A period where a cell has trainees observed and
+    no control observed has no bounds. A stratum that only trainees of unknown state may be in has
+    no error, and widest bounds.
     """
     check_inputs(design, certification)
     check_level(level)
@@ -160,6 +164,39 @@ class _Month:
         total = weight.sum()
         return outcome, self.codes[member], weight / total if total > 0 else weight
 
+    @cached_property
+    def present(self) -> np.ndarray:
+        """Cells of the trainees observed."""
+        _, codes, weight = self.arm(True)
+        return np.flatnonzero(np.bincount(codes, weight, minlength=int(self.codes.max()) + 1) > 0)
+
+    @cached_property
+    def masses(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Seven masses of each cell, and their contributions (G, 7): certified, not, not known;
+        their employed; and the mass of the cell times the rate of its controls."""
+        outcome, codes, _ = self.arm(True)
+        untrained, control_codes, _ = self.arm(False)
+        states = [self.state == one for one in (CERTIFIED, NOT_CERTIFIED, UNKNOWN)]
+        treated, control = [], []
+        for cell in self.present:
+            inside = [(codes == cell) & one for one in states]
+            treated += [*inside, *(one * outcome for one in inside)]
+            control += [control_codes == cell, (control_codes == cell) * untrained]
+        means = self.means(_columns(treated), _columns(control))
+        found = []
+        for place in range(len(self.present)):
+            first, second = 6 * place, 6 * len(self.present) + 2 * place
+            six, given = means.value[first : first + 6], means.contributions[:, first : first + 6]
+            part, employed = means.value[second : second + 2]
+            size, rate = six[:3].sum(), employed / part
+            moved = given[:, :3].sum(axis=1) * rate
+            moved += (
+                means.contributions[:, second : second + 2] @ np.array([-rate, 1.0]) * (size / part)
+            )
+            mass = np.append(np.where(np.abs(six) < _NOTHING, 0.0, six), size * rate)
+            found.append((mass, np.column_stack([given, moved])))
+        return found
+
     def means(self, treated: np.ndarray, control: np.ndarray) -> Means:
         return masked_means(self.design, self.observed, treated, control)
 
@@ -168,11 +205,11 @@ def _row(
     at: _Month, stratum: int, binary: bool, dominance: bool, level: float
 ) -> dict[str, float | bool | None]:
     """Bounds, intervals and shares of a stratum at a period."""
-    _, codes, weight = at.arm(True)
+    weight = at.arm(True)[2]
     _, control_codes, control_weight = at.arm(False)
     row: dict[str, float | bool | None] = dict.fromkeys(_EMPTY, np.nan)
     row |= {"share": np.nan, "share_unknown": np.nan, "informative": None}
-    present = np.flatnonzero(np.bincount(codes, weight, minlength=int(at.codes.max()) + 1) > 0)
+    present = at.present
     if not len(present) or not control_weight.sum() > 0:
         return row
     if not np.isin(present, control_codes[control_weight > 0]).all():
@@ -185,7 +222,7 @@ def _row(
             row |= {"low": -1.0, "high": 1.0, "informative": False}
             row |= {"ci_low": -1.0, "ci_high": 1.0, "ci_low_stoye": -1.0, "ci_high_stoye": 1.0}
         return row
-    ends = (_mixture if binary else _trimmed)(at, stratum, present, dominance)
+    ends = _mixture(at, stratum, dominance) if binary else _trimmed(at, stratum, dominance)
     errors = np.sqrt((ends.contributions**2).sum(axis=0))
     low_se, high_se = float(errors[0]), float(errors[1])
     crossed = float(ends.contributions[:, 0] @ ends.contributions[:, 1])
@@ -201,32 +238,13 @@ def _row(
     return row
 
 
-def _mixture(at: _Month, stratum: int, present: np.ndarray, dominance: bool) -> _Ends:
+def _mixture(at: _Month, stratum: int, dominance: bool) -> _Ends:
     """Ends for an outcome of zeros and ones."""
-    outcome, codes, _ = at.arm(True)
-    untrained, control_codes, _ = at.arm(False)
-    other = NOT_CERTIFIED if stratum == CERTIFIED else CERTIFIED
-    treated, control = [], []
-    for cell in present:
-        inside = codes == cell
-        own, unknown = inside & (at.state == stratum), inside & (at.state == UNKNOWN)
-        treated += [own, inside & (at.state == other), unknown, own * outcome, unknown * outcome]
-        control += [control_codes == cell, (control_codes == cell) * untrained]
-    means = at.means(_columns(treated), _columns(control))
-    masses, contributions = [], []
-    for place in range(len(present)):
-        five = slice(5 * place, 5 * place + 5)
-        two = slice(5 * len(present) + 2 * place, 5 * len(present) + 2 * place + 2)
-        value, given = means.value[five], means.contributions[:, five]
-        part, employed = means.value[two]
-        size, rate = value[:3].sum(), employed / part
-        moved = given[:, :3].sum(axis=1) * rate
-        moved += means.contributions[:, two] @ np.array([-rate, 1.0]) * size / part
-        masses.append(np.append(np.where(np.abs(value) < 1e-12, 0.0, value), size * rate))
-        contributions.append(np.column_stack([given, moved]))
+    order = _ORDER[stratum]
+    contributions = [given[:, order] for _, given in at.masses]
     mixed = [
-        MixtureCell(mass, given.T @ given)
-        for mass, given in zip(masses, contributions, strict=True)
+        MixtureCell(mass[order], given.T @ given)
+        for (mass, _), given in zip(at.masses, contributions, strict=True)
     ]
     sides = _sides(stratum, dominance)
     sharp = [mixture_end(mixed, side, dominated=by) for side, by in sides.items()]
@@ -238,14 +256,14 @@ def _mixture(at: _Month, stratum: int, present: np.ndarray, dominance: bool) -> 
     )
 
 
-def _trimmed(at: _Month, stratum: int, present: np.ndarray, dominance: bool) -> _Ends:
+def _trimmed(at: _Month, stratum: int, dominance: bool) -> _Ends:
     """Ends for an outcome of any values, all states being known."""
     outcome, codes, weight = at.arm(True)
     untrained, control_codes, control_weight = at.arm(False)
     treated: list[np.ndarray] = []
     control: list[np.ndarray] = []
     quantiles: list[tuple[float, float]] = []
-    for cell in present:
+    for cell in at.present:
         own = (codes == cell) & (at.state == stratum)
         size, mine = weight[codes == cell].sum(), control_codes == cell
         used = mine & (control_weight > 0)
@@ -263,7 +281,7 @@ def _trimmed(at: _Month, stratum: int, present: np.ndarray, dominance: bool) -> 
         gain, share = Form(0.0, np.zeros(len(one))), Form(0.0, np.zeros(len(one)))
         for place, (lower, upper) in enumerate(quantiles):
             size, own, employed = one[3 * place : 3 * place + 3]
-            first = 3 * len(present) + 4 * place
+            first = 3 * len(quantiles) + 4 * place
             part, lowest_mean, highest_mean, mean = one[first : first + 4]
             if dominated:
                 untrained_total = own.times(mean).over(part)
