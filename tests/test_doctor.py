@@ -11,6 +11,7 @@ import pytest
 
 from pacte_eval import doctor
 
+STUDIES = {"pacte run", "pacte verify"}
 REPORTS = {"pacte report, HTML", "pacte report, docx", "pacte report, PDF"}
 
 
@@ -72,9 +73,9 @@ def test_programs_found_make_their_commands_ready(tmp_path: Path, empty_path: Pa
     [
         ("typst", {"pacte report, PDF"}),
         ("matplotlib", REPORTS | {"quarto render", "pacte check"}),
-        ("duckdb", {"pacte simulate", "pacte adapt", "pacte check", "pacte cohort", "pacte run"}),
+        ("duckdb", STUDIES | {"pacte simulate", "pacte adapt", "pacte check", "pacte cohort"}),
         ("pyreadstat", {"pacte adapt"}),
-        ("causaldata", {"pacte run"}),
+        ("causaldata", STUDIES),
     ],
 )
 def test_missing_library_stops_the_commands_that_need_it(

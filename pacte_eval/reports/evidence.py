@@ -315,6 +315,34 @@ def _outcome(page: Page) -> str:
     return str(page.study.primary.outcome)
 
 
+def given_employment(page: Page) -> Markdown:
+    """Bounds on pay and hours of people in work, beside the naive difference."""
+    table = page.results.table("given_employment").select(comparison=page.study.primary.comparison)
+
+    def between(low: float, high: float, outcome: str) -> str:
+        return interval(low, high, _unit(page, outcome))
+
+    return Markdown(
+        markdown_table(
+            table,
+            ["outcome", "month", "naive", "bounds", "interval"],
+            titles={
+                "outcome": "Résultat",
+                "month": "Mois",
+                "naive": "Écart naïf",
+                "bounds": "Bornes",
+                "interval": "Intervalle à 95 %",
+            },
+            formats={"outcome": lambda name: escape_markdown(_short(name))},
+            composed={
+                "naive": (("naive", "outcome"), _in_unit(page)),
+                "bounds": (("low", "high", "outcome"), between),
+                "interval": (("ci_low", "ci_high", "outcome"), between),
+            },
+        )
+    )
+
+
 def certified(page: Page) -> Markdown:
     """The identity of rates, in a sentence for each horizon."""
     frame = _certified(page, ["identité"]).frame

@@ -23,6 +23,7 @@ LEVEL_OF_PROTECTION = "interne"
 FOLDERS = {"public": "publics", "territoire": "territoires"}
 EVIDENCE = {
     "certified": "certification",
+    "given_employment": "en-emploi",
     "pooling": "decoupages",
     "interactions": "differences",
     "heterogeneity": "heterogeneite",

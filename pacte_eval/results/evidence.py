@@ -3,7 +3,7 @@ differences between populations.
 
 Public names: `TESTS`, `POOLING`, `INTERACTIONS`, `SPECIFICATIONS`,
 `COSTS`, `PLASMODE`, `HETEROGENEITY`, `SENSITIVITY`,
-`CERTIFIED`; and `EVIDENCE`, all of them.
+`CERTIFIED`, `GIVEN_EMPLOYMENT`; and `EVIDENCE`, all of them.
 """
 
 from __future__ import annotations
@@ -311,7 +311,30 @@ CERTIFIED = Schema(
     group=("comparison", "outcome", "month", "period"),
 )
 
+GIVEN_EMPLOYMENT = Schema(
+    name="given_employment",
+    title="Salaire et heures des personnes qui seraient en emploi dans les deux cas",
+    columns=(
+        COMPARISON,
+        OUTCOME,
+        MONTH,
+        PERIOD,
+        Column("low", "number", "Effet, au moins"),
+        Column("high", "number", "Effet, au plus"),
+        CI_LOW,
+        CI_HIGH,
+        Column("naive", "number", "Écart naïf des personnes en emploi"),
+        Column("sentence", "text", "En clair"),
+        TREATED,
+        N_LOST,
+    ),
+    key=("comparison", "outcome", "month", "period"),
+    secret=("n_lost",),
+    persons=(FEW_LOST, Persons("n_treated")),
+)
+
 EVIDENCE = (
+    GIVEN_EMPLOYMENT,
     CERTIFIED,
     TESTS,
     POOLING,

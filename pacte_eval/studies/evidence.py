@@ -10,6 +10,7 @@ import pandas as pd
 from pacte_eval.results.schemas import WHOLE
 from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings, dated
 from pacte_eval.studies.cells import Cell
+from pacte_eval.studies.conditional import given_employment
 from pacte_eval.studies.costs import costs
 from pacte_eval.studies.crossings import crossed, estimate_crossing
 from pacte_eval.studies.families import families
@@ -52,6 +53,7 @@ def add_evidence(
     _add(findings, "pooling", pooled(study.horizons, estimated), place)
     _add(findings, "interactions", interactions(study.primary.month, estimated, crossings), place)
     _add(findings, "costs", costs(analysis, whole), place)
+    _add(findings, "given_employment", given_employment(analysis, whole), place)
     progress(f"{analysis.asked.id}: other estimators")
     progress(f"{analysis.asked.id}: sensitivity to what is not observed")
     withstood = robustness(analysis, whole)

@@ -12,6 +12,7 @@ from pacte_eval.definitions.estimators_in_french import alternative_in_french, e
 from pacte_eval.designs import Design
 from pacte_eval.diagnostics.plasmode import Applied, plasmode
 from pacte_eval.effects import DoublyRobust
+from pacte_eval.frames import Outcomes
 from pacte_eval.studies.alternatives import alternative_design, with_strata
 from pacte_eval.studies.analysis import Analysis, Designed
 
@@ -34,6 +35,7 @@ def simulated(analysis: Analysis, whole: Designed) -> pd.DataFrame:
     months = [month for month in outcome.periods if isinstance(month, int) and month < 0]
     if asked is None or outcome.measure != "part" or not months:
         return pd.DataFrame()
+    month = max(analysis.held_out or months)
     main = estimator_in_french(study.estimators.main)
     estimators: dict[str, Design | Applied] = {main: whole.level}
     for alternative in study.estimators.alternatives:
@@ -43,13 +45,14 @@ def simulated(analysis: Analysis, whole: Designed) -> pd.DataFrame:
                 continue
             case DoublyRobustDefinition():
                 robust = DoublyRobust(folds=alternative.folds, seed=alternative.seed)
-                estimators.setdefault(label, partial(robust.fit, with_strata(comparison)))
+                applied = partial(robust.fit, with_strata(comparison))
+                if _fits(applied, outcome.at([month])):
+                    estimators.setdefault(label, applied)
             case _:
                 try:
                     estimators.setdefault(label, alternative_design(alternative, comparison))
                 except InputError:
                     continue
-    month = max(analysis.held_out or months)
     table = plasmode(
         comparison,
         estimators,
@@ -59,3 +62,12 @@ def simulated(analysis: Analysis, whole: Designed) -> pd.DataFrame:
         seed=asked.seed,
     )
     return table.assign(main=table["label"] == main)
+
+
+def _fits(applied: Applied, before: Outcomes) -> bool:
+    """Whether an estimator can be fitted on these people, tried on an outcome before entry."""
+    try:
+        applied(before)
+    except InputError:
+        return False
+    return True

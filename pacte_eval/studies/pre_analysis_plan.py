@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pacte_eval.definitions.estimators_in_french import estimator_in_french
+from pacte_eval.definitions.estimators_in_french import alternative_in_french, estimator_in_french
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.numerals import number, percent
 from pacte_eval.definitions.project import Project
@@ -39,6 +39,7 @@ def plan_in_french(project: Project, study: StudyDefinition, protocol: Protocol)
         ("Méthode", _method(project, study)),
         ("Publics, territoires et tests multiples", _subgroups(project, study)),
         ("Contrôles et seuils, fixés avant toute estimation", _thresholds(study)),
+        ("Ce qui éprouve l'effet principal", _evidence(study)),
         ("Scellé", _seal()),
         ("Gel, amendements et dérogations", _history(protocol)),
     ]
@@ -132,7 +133,59 @@ def _thresholds(study: StudyDefinition) -> list[str]:
         f"partir de 5{THIN}%.",
         f"- Effet minimal décelable sur un taux, puissance de 80{THIN}%{FIXED}: au plus "
         f"{number(asked.max_detectable_effect, 1, scale=100)} points de pourcentage.",
+        f"- Rattachement{FIXED}: au moins {percent(asked.min_linked, 0)} des entrées.",
+        f"- Équipoise{FIXED}: au moins {percent(asked.min_equipoise, 0)} de chaque groupe, à "
+        "défaut une réserve.",
+        *(
+            f"- Résultat que la formation ne peut changer{FIXED}: «{THIN}"
+            f"{OUTCOMES.get(one.outcome, one.outcome)}{THIN}», mois {_signed(one.months[0])} à "
+            f"{_signed(one.months[1])}. {_plain(one.because)}"
+            for one in study.negative_controls
+        ),
     ]
+
+
+def _evidence(study: StudyDefinition) -> list[str]:
+    """Everything declared beside the main effect; robustness is in no family of tests."""
+    asked = study.thresholds
+    lines = [
+        *(
+            f"- Autre estimateur{FIXED}: {alternative_in_french(one)}."
+            for one in study.estimators.alternatives
+        ),
+        f"- Facteur inobservé{FIXED}: bornes de Rosenbaum (Γ à partir de "
+        f"{number(asked.min_gamma, 1)}), E-value de l'intervalle (à partir de "
+        f"{number(asked.min_e_value, 1)}), modèle marginal (Λ à partir de "
+        f"{number(asked.min_lambda, 1)}), variable omise, facteur simulé.",
+        *(
+            f"- Sans le bloc «{THIN}{_plain(block)}{THIN}»{FIXED}: "
+            f"{', '.join(COVARIATES.get(name, name) for name in names)}."
+            for block, names in study.blocks.items()
+        ),
+    ]
+    if study.plasmode is not None:
+        planted = ", ".join(number(one, 1, scale=100) for one in study.plasmode.effects)
+        lines.append(
+            f"- Résultats simulés sur ces personnes, {number(study.plasmode.draws)} tirages, "
+            f"effets plantés de {planted} points{FIXED}: pour choisir, non pour certifier."
+        )
+    if study.cost is not None:
+        lines.append(
+            f"- Coût d'un emploi supplémentaire{FIXED}: {number(study.cost.unit)}{THIN}€ par "
+            f"parcours ({_plain(study.cost.source)}), {number(study.cost.later)}{THIN}€ par "
+            "formation ultérieure des personnes semblables."
+        )
+    if study.heterogeneity is not None:
+        names = ", ".join(COVARIATES.get(name, name) for name in study.heterogeneity.persons)
+        lines.append(
+            f"- Caractéristiques pouvant aller avec un effet plus grand{FIXED}: {names}"
+            + (
+                f"{THIN}; des lieux{FIXED}: {', '.join(study.heterogeneity.places)}."
+                if study.heterogeneity.places
+                else "."
+            )
+        )
+    return lines
 
 
 def _seal() -> list[str]:

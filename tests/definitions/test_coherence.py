@@ -25,6 +25,8 @@ def changed(identifier: str, **parts: Any) -> StudyDefinition:
 def test_the_shipped_studies_fit() -> None:
     study = PROJECT.study("certifiante-2019")
     check_on_cohort(study, PROJECT.cohort("entrants-2019"))
+    study = PROJECT.study("primo-entrants-comite")
+    check_on_cohort(study, PROJECT.cohort("primo-entrants"))
     study = PROJECT.study("nsw-lalonde")
     check_on_persons(study, PROJECT.persons("nsw-lalonde", "persons.yml"))
 

@@ -16,6 +16,21 @@ Pacte = Callable[..., list[str]]
 COVARIATES = ["age", "sex", "diploma", "unemployment_duration", "employment_history"]
 
 
+EVIDENCE = {
+    "subgroups": {
+        "publics": ["infra-bac", "sous-main-de-justice"],
+        "territories": ["ze2010-9310"],
+        "crossed": True,
+    },
+    "negative_controls": [
+        {"outcome": "heures", "months": [-6, -1], "because": "Elles précèdent l'entrée."}
+    ],
+    "blocks": {"Passé d'emploi": ["employment_history"]},
+    "plasmode": {"effects": [0.1], "draws": 20},
+    "cost": {"unit": 6631, "later": 5361, "source": "Pacte, axe 1"},
+}
+
+
 @pytest.fixture(scope="package")
 def pacte() -> Pacte:
     """A function that runs a command that must work and returns the lines it printed."""
@@ -44,6 +59,11 @@ def project(pacte: Pacte, tmp_path_factory: pytest.TempPathFactory) -> Path:
     cohort.write_text(yaml.safe_dump(declared, allow_unicode=True), encoding="utf-8")
     asked = yaml.safe_load(study.read_text(encoding="utf-8"))
     asked["estimators"]["main"] |= {"neighbours": 2, "exact": ["entry_month", "unemployment_band"]}
+    asked["estimators"]["alternatives"] = [
+        {"design": "EntropyBalancing"},
+        {"effect": "DoublyRobust"},
+    ]
+    asked |= EVIDENCE
     study.write_text(yaml.safe_dump(asked, allow_unicode=True), encoding="utf-8")
     pacte("simulate", "--people", "3000", "--seed", "7", "--out", root / "tables")
     return root

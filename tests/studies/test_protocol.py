@@ -70,6 +70,19 @@ def test_a_plan_says_what_was_declared(project: Project) -> None:
         assert words in plan, words
 
 
+def test_a_plan_says_what_will_try_the_effect(project: Project) -> None:
+    plan = freeze(project, "primo-entrants-comite", today=FIRST).read_text(encoding="utf-8")
+    for words in (
+        "Autre estimateur\u00a0: équilibrage entropique des moyennes.",
+        "Sans le bloc «\u202fMétier\u202f»",
+        "6\u202f631\u202f€ par parcours",
+        "effets plantés de 0,0, 10,0 points",
+        "Le travail à temps plein d'avant l'entrée ne peut pas dépendre de la formation.",
+        "des lieux\u00a0: qpv, infra-bac.",
+    ):
+        assert words in plan, words
+
+
 def test_freezing_again_changes_nothing(project: Project) -> None:
     freeze(project, STUDY, today=FIRST)
     path = project.root / "studies" / STUDY / "protocol.yml"

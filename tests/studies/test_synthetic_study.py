@@ -46,6 +46,30 @@ def test_the_result_set_opens_and_answers(results: Path) -> None:
     assert trained.is_monotonic_increasing
 
 
+def test_what_a_committee_asks_for_is_there(results: Path) -> None:
+    opened = ResultSet.open(results)
+    tests = opened.table("tests").frame
+    families = {"effet principal", "horizons et résultats", "publics", "territoires"}
+    assert set(tests["family"]) >= families
+    told = tests.dropna(subset=["p_adjusted"])
+    assert (told["p_adjusted"] >= told["p"] - 1e-9).all()
+    labels = opened.table("specifications").frame["label"]
+    assert labels.nunique() == 4
+    assert opened.table("specifications").frame["main"].sum() == 5  # one a horizon
+    simulated = opened.table("plasmode").frame
+    assert set(simulated["draws"]) == {20}
+    assert sorted(simulated["rank"])[0] == 1
+    assert set(opened.table("costs").frame["what"]) == {"emploi", "mois de travail"}
+    methods = set(opened.table("sensitivity").frame["method"])
+    assert {"bornes de Rosenbaum", "bloc laissé de côté", "modèle marginal"} <= methods
+    judged = opened.table("verdicts").select(cell="region").frame
+    gate = {"rattachement", "équipoise", "résultats témoins", "attrition", "placebo"}
+    assert set(judged["diagnostic"]) >= gate
+    bounds = opened.table("given_employment").frame
+    assert set(bounds["outcome"]) == {"salaire", "heures"}
+    assert (bounds["low"] <= bounds["high"]).all()
+
+
 def test_the_project_s_own_definitions_are_the_ones_used(results: Path) -> None:
     balance = ResultSet.open(results).table("balance").frame
     names = set(balance["covariate"].str.replace(r"\[.*", "", regex=True))
