@@ -11,8 +11,8 @@ place of theirs.
 ``low`` and ``high`` are the ends of what is identified in the population the data are drawn from.
 An interval for the effect must hold each end, as the effect may be there: ``…_imbens_manski`` and
 ``…_stoye`` are the shares of draws whose interval does. The rule is 94 % at least of the smaller of
-the two: bounds err outwards at kinks, where a coverage near 100 % is meant. The error of a coverage
-of 95 % over 1,000 replications is 0.7 point.
+the two, within the Monte Carlo error, which is 0.7 point over 1,000 replications; intervals err
+outwards at kinks, where they may hold more.
 """
 
 from __future__ import annotations
