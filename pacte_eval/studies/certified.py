@@ -1,7 +1,8 @@
 """Certified or not: observed after entry, and so never one number alone.
 
 On the design of trainees against people who wait: the identity of rates, the naive contrasts under
-their name, and bounds of the effect on those who certify if trained, with and without dominance.
+their name, weighting on what is known up to the end of training, and bounds of the effect on those
+who certify if trained, with and without dominance.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import numpy as np
 import pandas as pd
 
 from pacte_eval.cohorts import Cohort
+from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.study import ComparisonDefinition
 from pacte_eval.effects.certified.bounds import STRATA, principal_stratum_bounds
 from pacte_eval.effects.certified.identity import identity, identity_sentence
 from pacte_eval.effects.certified.naive import naive_contrast
+from pacte_eval.effects.certified.sequential import sequential_weighting
 from pacte_eval.effects.certified.states import CERTIFIED, NOT_CERTIFIED, UNKNOWN, Certification
 from pacte_eval.studies.analysis import Analysis, Designed, lost
 
-IDENTITY, NAIVE = "identité", "contraste naïf"
+IDENTITY, NAIVE, SEQUENTIAL = "identité", "contraste naïf", "pondération séquentielle"
 BOUNDS, DOMINANCE = "bornes", "bornes sous dominance"
 CONTRASTS = (
     "certifiés contre semblables en attente",
@@ -64,6 +67,12 @@ def certified_or_not(
             principal_stratum_bounds(design, outcome, states, dominance=True), DOMINANCE, counts
         ),
     ]
+    try:
+        weighted = sequential_weighting(design, outcome, states, _until_the_end(analysis.cohort))
+    except InputError:
+        weighted = pd.DataFrame()
+    if len(weighted):
+        parts.append(_sequential(weighted, counts))
     rows = pd.concat([part.reindex(columns=_COLUMNS) for part in parts], ignore_index=True)
     return rows.assign(n_lost=lost(design), outcome=outcome.name)
 
@@ -111,6 +120,29 @@ def _identity(table: pd.DataFrame, counts: dict[int, int]) -> pd.DataFrame:
 def _naive(table: pd.DataFrame) -> pd.DataFrame:
     names = dict(zip(table["comparison"].unique(), CONTRASTS, strict=True))
     return table.assign(method=NAIVE, group=table["comparison"].map(names))
+
+
+def _until_the_end(cohort: Cohort) -> pd.DataFrame:
+    """How long each trainee stayed, known once training ends and not before.
+
+    A length that is not known is the median one, with a flag.
+    """
+    events = cohort.history(after_entry=True)
+    ends = events[events["event"].isin(["fin", "abandon"])].set_index("unit")["day"]
+    zero = pd.to_datetime(cohort.units["time_zero"])
+    days = (ends[~ends.index.duplicated()].reindex(cohort.units.index) - zero).dt.days
+    known = days.notna()
+    history = pd.DataFrame({"duree_suivie": days.fillna(days.median()).astype(float)})
+    return history if known.all() else history.assign(duree_connue=known.astype(float))
+
+
+def _sequential(table: pd.DataFrame, counts: dict[int, int]) -> pd.DataFrame:
+    names = dict(zip(table["comparison"].unique(), CONTRASTS, strict=True))
+    return table.assign(
+        method=SEQUENTIAL,
+        group=table["comparison"].map(names),
+        n_treated=counts[CERTIFIED] + counts[NOT_CERTIFIED],
+    )
 
 
 def _bounds(table: pd.DataFrame, method: str, counts: dict[int, int]) -> pd.DataFrame:
