@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from matplotlib.figure import Figure
 
 from pacte_eval.definitions.vocabulary import OUTCOMES
-from pacte_eval.figures import forest
+from pacte_eval.figures.specification_curve import specification_curve
 from pacte_eval.reports.french import (
     amount,
     escape_markdown,
@@ -85,9 +85,7 @@ def crossings(page: Page) -> Markdown:
     table = _tests(page, ["croisements"]).select(month=page.study.primary.month)
     frame = table.frame.dropna(subset=["estimate"])
     order = frame.sort_values(["p_adjusted", "se"], kind="stable")["cell"]
-    kept = order[:MOST_CROSSINGS].tolist()
-    if not kept:
-        return Markdown("Aucun croisement n'a assez de personnes pour qu'un effet y soit publié.")
+    kept = (order if len(order) else table.frame["cell"])[:MOST_CROSSINGS].tolist()
     return Markdown(_of_cells(page, table.select(cell=kept)))
 
 
@@ -136,8 +134,7 @@ def specifications(page: Page) -> Figure:
     """The primary effect by each estimator, in the order of their estimates."""
     frame = _at_primary(page, "specifications").frame
     order = frame.sort_values("estimate", kind="stable", na_position="last")
-    marks = order["main"].astype(bool).map({True: " (principal)", False: ""})
-    return forest(order.assign(label=order["label"].astype(str) + marks))
+    return specification_curve(order)
 
 
 def specifications_table(page: Page) -> Markdown:
