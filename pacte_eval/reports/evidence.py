@@ -332,7 +332,7 @@ def given_employment(page: Page) -> Markdown:
             },
             formats={"outcome": lambda name: escape_markdown(_short(name))},
             composed={
-                "naive": (("naive", "outcome"), _in_unit(page)),
+                "naive": (("naive", "outcome"), _gap(page)),
                 "bounds": (("low", "high", "outcome"), between),
                 "interval": (("ci_low", "ci_high", "outcome"), between),
             },
@@ -433,6 +433,11 @@ def _unit(page: Page, outcome: str) -> str:
 def _effect(page: Page) -> Callable[[float, float, float, str], str]:
     """What writes an effect in the unit of its outcome."""
     return lambda effect, low, high, outcome: written(effect, low, high, _unit(page, outcome))
+
+
+def _gap(page: Page) -> Callable[[float, str], str]:
+    """What writes a difference, signed, in the unit of its outcome."""
+    return lambda size, outcome: amount(size, _unit(page, outcome), sign=True)
 
 
 def _in_unit(page: Page) -> Callable[[float, str], str]:

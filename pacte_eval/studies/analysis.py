@@ -491,10 +491,11 @@ def _overlap(design: Design) -> pd.DataFrame:
 
 
 def dated(rows: pd.DataFrame) -> pd.DataFrame:
-    """Relative months go to `month`, labels of periods to `period`."""
-    months = pd.api.types.is_integer_dtype(rows["when"])
-    kept, empty = ("month", "period") if months else ("period", "month")
-    return rows.rename(columns={"when": kept}).assign(**{empty: None})
+    """Relative months, whatever they are held as, go to `month`, labels of periods to `period`."""
+    if pd.api.types.is_numeric_dtype(rows["when"]):
+        months = rows["when"].astype("Int64")
+        return rows.drop(columns="when").assign(month=months, period=None)
+    return rows.rename(columns={"when": "period"}).assign(month=None)
 
 
 def _window(window: Sequence[Period]) -> str:
