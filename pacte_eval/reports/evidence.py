@@ -368,11 +368,15 @@ def certified_contrasts(page: Page) -> Markdown:
             },
             composed={
                 "naive": (("estimate",), lambda value: amount(value, "points", sign=True)),
-                "bounds": (("low", "high"), interval),
+                "bounds": (("low", "high", "informative"), _told_bounds),
                 "interval": (("ci_low", "ci_high"), interval),
             },
         )
     )
+
+
+def _told_bounds(low: float, high: float, informative: bool) -> str:
+    return interval(low, high) if informative else "non informatif"
 
 
 def _methods(page: Page) -> list[str]:
