@@ -16,7 +16,7 @@ def test_p_values_are_never_zero(value: float, written: str) -> None:
 
 def test_bounds_that_say_nothing_say_so() -> None:
     assert evidence._told_bounds(-0.6, 0.5, False) == "non informatif"
-    assert evidence._told_bounds(-0.01, 0.14, True) == "[−1,0\u202f; 14,0]"
+    assert evidence._told_bounds(-0.01, 0.14, True) == "[−1,0\u202f;\u00a014,0]"
 
 
 def test_a_rank_that_is_sure_is_one_number() -> None:
