@@ -37,7 +37,13 @@ from pacte_eval.tables.source import Source
 SAME_SPELL_DAYS = 31
 NONE = -1
 _FILTERED = (
-    *("objective", "scheme", "funder", "formacode", "level_prepared", "axis", "lot"),
+    "objective",
+    "scheme",
+    "funder",
+    "formacode",
+    "level_prepared",
+    "axis",
+    "lot",
     "minutes",
 )
 _PERSON_ROOM = np.int64(1) << 32

@@ -1,28 +1,10 @@
-"""A joint Wald test that estimates are all zero, on the directions in which they vary."""
+"""Which estimates a joint test can be made of."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from pacte_eval.effects import Effects
-
-
-def wald(estimates: np.ndarray, covariance: np.ndarray) -> tuple[float, int, float]:
-    """Statistic, rank of the covariance, and p-value.
-
-    Parameters
-    ----------
-    estimates : float array, shape (k,)
-    covariance : float array, shape (k, k)
-        With a positive diagonal.
-    """
-    scale = np.sqrt(np.diag(covariance))
-    values, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
-    kept = values > 1e-9 * values.max()
-    projected = vectors[:, kept].T @ (estimates / scale)
-    statistic, rank = float(np.sum(projected**2 / values[kept])), int(kept.sum())
-    return statistic, rank, float(stats.chi2.sf(statistic, rank))
 
 
 def varying(effects: Effects) -> np.ndarray:

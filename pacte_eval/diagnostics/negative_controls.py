@@ -16,11 +16,12 @@ from pacte_eval.definitions.errors import InputError, nearest
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.numerals import amount, interval, number
 from pacte_eval.designs import Design
-from pacte_eval.diagnostics.joint_test import varying, wald
+from pacte_eval.diagnostics.joint_test import varying
 from pacte_eval.diagnostics.placebo import ALARM, REFUSAL
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import Effects, estimate
 from pacte_eval.effects.table import signed
+from pacte_eval.effects.wald import wald
 from pacte_eval.frames import Outcomes
 
 NAME = "résultats témoins"

@@ -8,9 +8,10 @@ import numpy as np
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.numerals import number
-from pacte_eval.diagnostics.joint_test import varying, wald
+from pacte_eval.diagnostics.joint_test import varying
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import Effects
+from pacte_eval.effects.wald import wald
 
 ALARM, REFUSAL = 0.05, 0.01
 

@@ -15,10 +15,11 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
 from pacte_eval.definitions.numerals import number
 from pacte_eval.designs.design import Estimator
-from pacte_eval.diagnostics.joint_test import varying, wald
+from pacte_eval.diagnostics.joint_test import varying
 from pacte_eval.diagnostics.placebo import ALARM, REFUSAL
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
 from pacte_eval.effects import Effects, estimate
+from pacte_eval.effects.wald import wald
 from pacte_eval.frames import Comparison, Outcomes
 
 NAME = "entrée fictive"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.numerals import number
 from pacte_eval.designs import Design
 from pacte_eval.diagnostics.verdicts import Verdict, Verdicts
+from pacte_eval.effects.detectable import minimum_detectable
 
 
 def minimum_detectable_effect(
@@ -39,14 +39,12 @@ def minimum_detectable_effect(
     """
     if not (np.isfinite(standard_deviation) and standard_deviation > 0):
         raise InputError(f"standard_deviation={standard_deviation} must be positive")
-    if not (0 < power < 1 and 0 < level < 1):
-        raise InputError(f"power={power} and level={level} must lie between 0 and 1")
     treated = design.comparison.treated
     own = design.weights[treated]
     person = design.comparison.person[~treated]
     reuse = np.bincount(person, design.weights[~treated])
     error = standard_deviation * np.sqrt(own @ own + reuse @ reuse) / own.sum()
-    return float((stats.norm.ppf(0.5 + level / 2) + stats.norm.ppf(power)) * error)
+    return minimum_detectable(float(error), power=power, level=level)
 
 
 def power_verdict(design: Design, standard_deviation: float, max_effect: float) -> Verdicts:

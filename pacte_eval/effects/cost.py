@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.definitions.numerals import number
-
-THIN, FIXED = "\u202f", "\u00a0"
+from pacte_eval.definitions.numerals import NO_BREAK as FIXED
+from pacte_eval.definitions.numerals import THIN, number
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, stats
+from scipy import linalg
 
 from pacte_eval.definitions.errors import InputError
+from pacte_eval.effects.wald import wald
 
 _FLAT = 1e-9
 
@@ -53,9 +54,9 @@ def equal_effects(estimates: np.ndarray, covariance: np.ndarray) -> Interaction:
     """
     y, v = _checked(estimates, covariance)
     contrasts = np.eye(len(y))[1:] - np.eye(len(y))[:1]
-    statistic, freedom = _wald(contrasts @ y, contrasts @ v @ contrasts.T)
+    statistic, freedom, p = _wald(contrasts @ y, contrasts @ v @ contrasts.T)
     spread = _spread(y, v, np.ones((len(y), 1)), np.eye(len(y)))
-    return Interaction(statistic, freedom, _p(statistic, freedom), spread)
+    return Interaction(statistic, freedom, p, spread)
 
 
 def equal_effects_given(
@@ -100,9 +101,9 @@ def equal_effects_given(
     inverse = np.linalg.pinv(information, hermitian=True)
     terms = inverse @ (columns.T @ precision @ y)
     own = slice(others.shape[1], None)
-    statistic, freedom = _wald(terms[own], inverse[own, own])
+    statistic, freedom, p = _wald(terms[own], inverse[own, own])
     spread = _spread(y, v, others, terms_of[dimension])
-    return Interaction(statistic, freedom, _p(statistic, freedom), spread)
+    return Interaction(statistic, freedom, p, spread)
 
 
 def additive_effects(
@@ -132,9 +133,9 @@ def additive_effects(
     contrasts = linalg.null_space(columns.T).T
     if not len(contrasts):
         raise InputError("there are as many terms as crossings: nothing is left to test")
-    statistic, freedom = _wald(contrasts @ y, contrasts @ v @ contrasts.T)
+    statistic, freedom, p = _wald(contrasts @ y, contrasts @ v @ contrasts.T)
     spread = _spread(y, v, columns, np.eye(len(y)))
-    return Interaction(statistic, freedom, _p(statistic, freedom), spread)
+    return Interaction(statistic, freedom, p, spread)
 
 
 def _terms(levels: pd.DataFrame, size: int) -> dict[str, np.ndarray]:
@@ -163,25 +164,14 @@ def _checked(estimates: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray,
     return y, v
 
 
-def _wald(values: np.ndarray, covariance: np.ndarray) -> tuple[float, int]:
-    """Wald statistic and rank, on the directions in which the values vary."""
+def _wald(values: np.ndarray, covariance: np.ndarray) -> tuple[float, int, float]:
+    """Wald statistic, rank and p-value, missing where no value varies."""
     scale = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     varying = scale > _FLAT * max(float(scale.max(initial=0.0)), 1e-300)
-    values, covariance, scale = (
-        values[varying],
-        covariance[np.ix_(varying, varying)],
-        scale[varying],
-    )
+    values, covariance = values[varying], covariance[np.ix_(varying, varying)]
     if len(values) == 0:
-        return 0.0, 0
-    roots, vectors = np.linalg.eigh(covariance / np.outer(scale, scale))
-    kept = roots > _FLAT * roots.max()
-    projected = vectors[:, kept].T @ (values / scale)
-    return float(np.sum(projected**2 / roots[kept])), int(kept.sum())
-
-
-def _p(statistic: float, freedom: int) -> float:
-    return float(stats.chi2.sf(statistic, freedom)) if freedom else float("nan")
+        return 0.0, 0, float("nan")
+    return wald(values, covariance)
 
 
 def _spread(

@@ -7,26 +7,11 @@ Public names:
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-from matplotlib.ticker import FixedLocator, MaxNLocator
-
-from pacte_eval.definitions.numerals import interval, number, unit_of
-from pacte_eval.figures.style import (
-    FAINT,
-    INK,
-    MUTED,
-    SMALL,
-    TREATED,
-    FrenchFormatter,
-    house_axes,
-    house_figure,
-    listed,
-    settings,
-    wrapped,
-)
+from pacte_eval.definitions.numerals import unit_of
+from pacte_eval.figures.lines import Lines, floats, written
+from pacte_eval.figures.style import MUTED, SMALL, TREATED, house_figure, listed, settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,17 +37,10 @@ def forest(
     references
         Vertical lines by name, beside the line at zero (an experimental benchmark, the region).
     """
-    known = unit_of(unit)
-    labels = [wrapped(text, 36) for text in frame["label"]]
-    heights = np.array([label.count("\n") + 1.4 for label in labels])
-    position = np.cumsum(heights) - heights / 2
-    estimate, low, high = (_floats(frame, name) for name in ("estimate", "ci_low", "ci_high"))
+    lines = Lines.of(frame, unit)
     with settings():
-        figure = house_figure(2.0 + 0.46 * heights.sum() + 0.5 * bool(references))
-        axes = house_axes(figure)
-        axes.grid(axis="y", visible=False)
-        axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.axvline(0, color=INK, linewidth=0.8, zorder=1.5)
+        figure = house_figure(2.0 + 0.46 * lines.height + 0.5 * bool(references))
+        axes = lines.axes(figure)
         for name, value in (references or {}).items():
             axes.axvline(value, color=MUTED, linewidth=1, linestyle=(0, (3, 2)), zorder=1.5)
             axes.annotate(
@@ -75,51 +53,27 @@ def forest(
                 fontsize=SMALL,
                 color=MUTED,
             )
-        axes.hlines(position, low, high, color=TREATED, linewidth=1.6)
-        axes.plot(estimate, position, linestyle="none", marker="o", markersize=5, color=TREATED)
-        for line, place in enumerate(position):
-            axes.annotate(
-                _written(estimate[line], low[line], high[line], unit),
-                (1, place),
-                xycoords=("axes fraction", "data"),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=SMALL,
-                annotation_clip=False,
-            )
-        axes.yaxis.set_major_locator(FixedLocator(position.tolist()))
-        axes.set_yticklabels(labels)
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        axes.set_ylim(heights.sum(), 0)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_major_formatter(FrenchFormatter(known.scale))
-        axes.set_xlabel(f"{label} ({known.axis})")
-        axes.margins(x=0.06)
+        axes.hlines(lines.position, lines.low, lines.high, color=TREATED, linewidth=1.6)
+        axes.plot(
+            lines.estimate,
+            lines.position,
+            linestyle="none",
+            marker="o",
+            markersize=5,
+            color=TREATED,
+        )
+        lines.finish(axes, label)
     return figure
 
 
 def describe_forest(frame: pd.DataFrame, *, unit: str = "points") -> str:
     """The figure in words: every estimate with its interval."""
-    columns = [_floats(frame, name) for name in ("estimate", "ci_low", "ci_high")]
+    columns = [floats(frame, name) for name in ("estimate", "ci_low", "ci_high")]
     lines = [
-        f"{label}, {_written(estimate, low, high, unit)}"
+        f"{label}, {written(estimate, low, high, unit)}"
         for label, estimate, low, high in zip(frame["label"], *columns, strict=True)
     ]
     return (
         f"Estimations et intervalles de confiance à 95\u202f% ({unit_of(unit).axis})\u202f: "
         f"{listed(lines)}."
     )
-
-
-def _floats(frame: pd.DataFrame, name: str) -> np.ndarray:
-    return frame[name].to_numpy(dtype=float, na_value=np.nan)
-
-
-def _written(estimate: float, low: float, high: float, unit: str) -> str:
-    if math.isnan(estimate):
-        return "n.c."
-    known = unit_of(unit)
-    text = number(estimate, known.digits, scale=known.scale)
-    return text if math.isnan(low) else f"{text} {interval(low, high, unit)}"

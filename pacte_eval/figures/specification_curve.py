@@ -6,26 +6,14 @@ Public names: `specification_curve(frame, *, unit="points", label="Effet") -> Fi
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, MaxNLocator
 
-from pacte_eval.definitions.numerals import interval, number, unit_of
-from pacte_eval.figures.style import (
-    CONTROL,
-    FAINT,
-    INK,
-    SMALL,
-    TREATED,
-    FrenchFormatter,
-    house_axes,
-    house_figure,
-    settings,
-    wrapped,
-)
+from pacte_eval.definitions.numerals import unit_of
+from pacte_eval.figures.lines import Lines, figured, floats, written
+from pacte_eval.figures.style import CONTROL, TREATED, house_figure, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,20 +38,14 @@ def specification_curve(
         ``label``, ``estimate``, ``ci_low``, ``ci_high``, ``main`` (boolean), in any order and in
         the outcome's own unit. Empty estimates come last, and are written ``n.c.``.
     """
-    known = unit_of(unit)
     rows = frame.sort_values("estimate", kind="stable", na_position="last")
-    labels = [wrapped(text, 36) for text in rows["label"]]
-    heights = np.array([text.count("\n") + 1.4 for text in labels])
-    position = np.cumsum(heights) - heights / 2
-    estimate, low, high = (_floats(rows, name) for name in ("estimate", "ci_low", "ci_high"))
+    lines = Lines.of(rows, unit)
+    estimate, low, high, position = lines.estimate, lines.low, lines.high, lines.position
     main = rows["main"].to_numpy(dtype=bool)
     firm = (low > 0) | (high < 0)
     with settings():
-        figure = house_figure(2.8 + 0.46 * heights.sum())
-        axes = house_axes(figure)
-        axes.grid(axis="y", visible=False)
-        axes.grid(axis="x", color=FAINT, linewidth=0.6)
-        axes.axvline(0, color=INK, linewidth=0.8, zorder=1.5)
+        figure = house_figure(2.8 + 0.46 * lines.height)
+        axes = lines.axes(figure)
         for value in estimate[main & np.isfinite(estimate)]:
             axes.axvline(value, color=CONTROL, linewidth=1, linestyle=(0, (4, 3)), zorder=1.5)
         axes.hlines(position[~main], low[~main], high[~main], color=TREATED, linewidth=1.6)
@@ -74,28 +56,7 @@ def specification_curve(
             (main, _style(CONTROL, hollow=False, marker="D")),
         ):
             axes.plot(estimate[mask], position[mask], zorder=3, **style)
-        for line, place in enumerate(position):
-            axes.annotate(
-                _written(estimate[line], low[line], high[line], unit),
-                (1, place),
-                xycoords=("axes fraction", "data"),
-                xytext=(8, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=SMALL,
-                fontweight="bold" if main[line] else "normal",
-                annotation_clip=False,
-            )
-        axes.yaxis.set_major_locator(FixedLocator(position.tolist()))
-        for text, bold in zip(axes.set_yticklabels(labels), main, strict=True):
-            text.set_fontweight("bold" if bold else "normal")
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        axes.set_ylim(heights.sum(), 0)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
-        axes.xaxis.set_major_formatter(FrenchFormatter(known.scale))
-        axes.set_xlabel(f"{label} ({known.axis})")
-        axes.margins(x=0.06)
+        lines.finish(axes, label, main.tolist())
         figure.legend(
             handles=[
                 Line2D([], [], label=_MAIN, **_style(CONTROL, hollow=False, marker="D")),
@@ -116,12 +77,12 @@ def describe_specification_curve(frame: pd.DataFrame, *, unit: str = "points") -
     if drawn.empty:
         return "Aucune spécification n’a d’estimation."
     known = unit_of(unit)
-    estimate, low, high = (_floats(drawn, name) for name in ("estimate", "ci_low", "ci_high"))
+    estimate, low, high = (floats(drawn, name) for name in ("estimate", "ci_low", "ci_high"))
     least, largest = int(estimate.argmin()), int(estimate.argmax())
     unsure = int(np.count_nonzero((low <= 0) & (high >= 0)))
     labels = drawn["label"].tolist()
     told = [
-        f"{labels[place]}, {_written(estimate[place], low[place], high[place], unit)}"
+        f"{labels[place]}, {written(estimate[place], low[place], high[place], unit)}"
         for place in np.flatnonzero(drawn["main"].to_numpy(dtype=bool))
     ]
     main = f"Spécification principale\u202f: {told[0]}. " if told else ""
@@ -129,8 +90,8 @@ def describe_specification_curve(frame: pd.DataFrame, *, unit: str = "points") -
     gone = f" Sans estimation\u202f: {absent}." if absent else ""
     return (
         f"{main}Estimations de {len(drawn)} spécification{'s' if len(drawn) > 1 else ''} "
-        f"({known.axis}), de {_figure(estimate[least], unit)} ({labels[least]}) à "
-        f"{_figure(estimate[largest], unit)} ({labels[largest]})\u202f; intervalles qui "
+        f"({known.axis}), de {figured(estimate[least], unit)} ({labels[least]}) à "
+        f"{figured(estimate[largest], unit)} ({labels[largest]})\u202f; intervalles qui "
         f"contiennent zéro\u202f: {unsure}.{gone}"
     )
 
@@ -144,19 +105,3 @@ def _style(colour: str, *, hollow: bool, marker: str = "o") -> dict[str, Any]:
         "markerfacecolor": "white" if hollow else colour,
         "markeredgewidth": 1.3,
     }
-
-
-def _floats(frame: pd.DataFrame, name: str) -> np.ndarray:
-    return frame[name].to_numpy(dtype=float, na_value=np.nan)
-
-
-def _figure(value: float, unit: str) -> str:
-    known = unit_of(unit)
-    return number(value, known.digits, scale=known.scale)
-
-
-def _written(estimate: float, low: float, high: float, unit: str) -> str:
-    if math.isnan(estimate):
-        return "n.c."
-    text = _figure(estimate, unit)
-    return text if math.isnan(low) else f"{text} {interval(low, high, unit)}"

@@ -11,6 +11,8 @@ import pandas as pd
 from IPython.display import Markdown
 from matplotlib.figure import Figure
 
+from pacte_eval.definitions.numerals import NO_BREAK as FIXED
+from pacte_eval.definitions.numerals import THIN
 from pacte_eval.definitions.vocabulary import OUTCOMES
 from pacte_eval.figures.specification_curve import specification_curve
 from pacte_eval.reports.french import (
@@ -25,7 +27,6 @@ from pacte_eval.reports.page import Page
 from pacte_eval.reports.tables import written
 from pacte_eval.results import ProtectedTable
 
-THIN, FIXED = "\u202f", "\u00a0"
 RISK = 0.05
 _CELLS = ("publics", "territoires")
 MOST_CROSSINGS = 20
@@ -45,7 +46,7 @@ def primary_test(page: Page) -> Markdown:
     return Markdown(
         f"**L'effet principal** est un seul test, sans correction{FIXED}: p {_equal(row['p'])}. "
         "Avec une puissance de 80 %, il pouvait déceler un effet de "
-        f"{_in_unit(page)(row['mde'], row['outcome'])}."
+        f"{_size(page)(row['mde'], row['outcome'])}."
     )
 
 
@@ -68,7 +69,7 @@ def tests(page: Page) -> Markdown:
             },
             composed={
                 "effect": (("estimate", "ci_low", "ci_high", "outcome"), _effect(page)),
-                "mde": (("mde", "outcome"), _in_unit(page)),
+                "mde": (("mde", "outcome"), _size(page)),
             },
         )
     )
@@ -294,31 +295,18 @@ def sensitivity(page: Page) -> Markdown:
                 "range": "Entre",
                 "p_high": "p, au pire",
             },
-            formats={
-                "estimate": lambda value: amount(value, _unit(page, _outcome(page)), sign=True),
-                "p_high": p_value,
-            },
+            formats={"p_high": p_value},
             composed={
-                "range": (
-                    ("low", "high"),
-                    lambda low, high: interval(low, high, _unit(page, _outcome(page))),
-                )
+                "estimate": (("estimate", "outcome"), _size(page, sign=True)),
+                "range": (("low", "high", "outcome"), _between(page)),
             },
         )
     )
 
 
-def _outcome(page: Page) -> str:
-    return str(page.study.primary.outcome)
-
-
 def given_employment(page: Page) -> Markdown:
     """Bounds on pay and hours of people in work, beside the naive difference."""
     table = page.results.table("given_employment").select(comparison=page.study.primary.comparison)
-
-    def between(low: float, high: float, outcome: str) -> str:
-        return interval(low, high, _unit(page, outcome))
-
     return Markdown(
         markdown_table(
             table,
@@ -332,9 +320,9 @@ def given_employment(page: Page) -> Markdown:
             },
             formats={"outcome": lambda name: escape_markdown(_short(name))},
             composed={
-                "naive": (("naive", "outcome"), _gap(page)),
-                "bounds": (("low", "high", "outcome"), between),
-                "interval": (("ci_low", "ci_high", "outcome"), between),
+                "naive": (("naive", "outcome"), _size(page, sign=True)),
+                "bounds": (("low", "high", "outcome"), _between(page)),
+                "interval": (("ci_low", "ci_high", "outcome"), _between(page)),
             },
         )
     )
@@ -415,7 +403,7 @@ def _of_cells(page: Page, table: ProtectedTable) -> str:
         formats={"p_adjusted": p_value, "p_by": p_value},
         composed={
             "effect": (("estimate", "ci_low", "ci_high", "outcome"), _effect(page)),
-            "mde": (("mde", "outcome"), _in_unit(page)),
+            "mde": (("mde", "outcome"), _size(page)),
         },
     )
 
@@ -429,21 +417,25 @@ def _short(outcome: str) -> str:
     return OUTCOMES.get(outcome, outcome).split(" (")[0]
 
 
-def _unit(page: Page, outcome: str) -> str:
-    frame = page.results.table("effects").select(outcome=outcome).frame
-    return str(frame["unit"].iloc[0]) if len(frame) else "points"
+def _units(page: Page) -> dict[str, str]:
+    """The unit of each outcome."""
+    frame = page.results.table("effects").frame.drop_duplicates("outcome")
+    return dict(zip(frame["outcome"], frame["unit"], strict=True))
 
 
 def _effect(page: Page) -> Callable[[float, float, float, str], str]:
     """What writes an effect in the unit of its outcome."""
-    return lambda effect, low, high, outcome: written(effect, low, high, _unit(page, outcome))
+    units = _units(page)
+    return lambda effect, low, high, outcome: written(effect, low, high, units[outcome])
 
 
-def _gap(page: Page) -> Callable[[float, str], str]:
-    """What writes a difference, signed, in the unit of its outcome."""
-    return lambda size, outcome: amount(size, _unit(page, outcome), sign=True)
+def _between(page: Page) -> Callable[[float, float, str], str]:
+    """What writes two ends in the unit of their outcome."""
+    units = _units(page)
+    return lambda low, high, outcome: interval(low, high, units[outcome])
 
 
-def _in_unit(page: Page) -> Callable[[float, str], str]:
-    """What writes a size in the unit of its outcome."""
-    return lambda size, outcome: amount(size, _unit(page, outcome))
+def _size(page: Page, *, sign: bool = False) -> Callable[[float, str], str]:
+    """What writes a size, or a difference, in the unit of its outcome."""
+    units = _units(page)
+    return lambda size, outcome: amount(size, units[outcome], sign=sign)

@@ -14,6 +14,8 @@ ESTIMATE = Column("estimate", "number", "Effet estimé", note="Dans l'unité du 
 SE = Column("se", "number", "Erreur type", note="Dans l'unité du résultat mesuré.")
 CI_LOW = Column("ci_low", "number", "Intervalle de confiance à 95 %, borne basse")
 CI_HIGH = Column("ci_high", "number", "Intervalle de confiance à 95 %, borne haute")
+P = Column("p", "number", "Valeur p")
+LABEL = Column("label", "text", "Libellé")
 TREATED = Column("n_treated", "integer", "Personnes formées", "personnes")
 CONTROL = Column("n_control", "integer", "Personnes de comparaison", "personnes")
 N_LOST = Column("n_lost", "integer", "Personnes formées sans semblable", "personnes")

@@ -23,6 +23,7 @@ from pacte_eval.results.columns import (
     DESIGN,
     ESTIMATE,
     FEW_LOST,
+    LABEL,
     MONTH,
     N_LOST,
     OUTCOME,
@@ -30,6 +31,7 @@ from pacte_eval.results.columns import (
     REFERENCE,
     SE,
     TREATED,
+    P,
 )
 from pacte_eval.results.evidence import EVIDENCE
 from pacte_eval.results.table import Column, Persons, Schema
@@ -80,7 +82,7 @@ BALANCE = Schema(
         COMPARISON,
         DESIGN,
         Column("covariate", "text", "Caractéristique"),
-        Column("label", "text", "Libellé"),
+        LABEL,
         Column(
             "variable",
             "text",
@@ -212,7 +214,7 @@ EFFECTS = Schema(
         Column("se_kind", "text", "Calcul de l'erreur type"),
         CI_LOW,
         CI_HIGH,
-        Column("p", "number", "Valeur p"),
+        P,
         Column("treated_mean", "number", "Moyenne des personnes formées"),
         Column("control_mean", "number", "Moyenne de leurs semblables"),
         TREATED,
@@ -330,7 +332,7 @@ LOST = Schema(
         CELL,
         COMPARISON,
         Column("covariate", "text", "Caractéristique"),
-        Column("label", "text", "Libellé"),
+        LABEL,
         Column("variable", "text", "Variable", note="Pour une modalité."),
         Column("mean_kept", "number", "Comparables"),
         Column("mean_lost", "number", "Sans semblable"),
@@ -394,7 +396,7 @@ CELLS = Schema(
     columns=(
         CELL,
         Column("kind", "text", "Nature", note="« region », « public » ou « territoire »."),
-        Column("label", "text", "Libellé"),
+        LABEL,
         Column("zoning", "text", "Découpage", note="D'un territoire."),
         TREATED,
         Column("reliable", "boolean", "Effectif suffisant", note="Au moins 60 personnes formées."),
@@ -410,7 +412,7 @@ NOT_MEASURED = Schema(
     columns=(
         CELL,
         Column("kind", "text", "Nature", note="« public » ou « territoire »."),
-        Column("label", "text", "Libellé"),
+        LABEL,
         Column("sentence", "text", "En clair"),
     ),
     key=("cell",),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 
@@ -15,10 +16,12 @@ from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.estimators import (
     AlternativeDefinition,
     DoublyRobustDefinition,
+    EstimatorDefinition,
     GroupTimeDefinition,
 )
 from pacte_eval.definitions.estimators_in_french import alternative_in_french
 from pacte_eval.designs import Design
+from pacte_eval.diagnostics.plasmode import Applied
 from pacte_eval.effects import DoublyRobust, Effects, estimate
 from pacte_eval.effects.differences import GroupTimeATT
 from pacte_eval.frames import Comparison
@@ -33,12 +36,20 @@ def with_strata(comparison: Comparison) -> Comparison:
     return replace(comparison, covariates=pd.concat([covariates, pd.DataFrame(added)], axis=1))
 
 
-def alternative_design(alternative: AlternativeDefinition, comparison: Comparison) -> Design:
-    """The design of an alternative that is one, fitted."""
-    if isinstance(alternative, DoublyRobustDefinition | GroupTimeDefinition):
-        raise InputError(f"{alternative.effect} has no design of its own")
-    within = set(alternative.cells)
-    if not set(comparison.strata.columns) <= within:
+def fitted(
+    alternative: EstimatorDefinition | DoublyRobustDefinition, comparison: Comparison
+) -> Design | Applied:
+    """The design of an alternative, or what gives its effects where it has no design.
+
+    Raises
+    ------
+    InputError
+        If the design cannot be fitted on these people.
+    """
+    if isinstance(alternative, DoublyRobustDefinition):
+        robust = DoublyRobust(folds=alternative.folds, seed=alternative.seed)
+        return partial(robust.fit, with_strata(comparison))
+    if not set(comparison.strata.columns) <= set(alternative.cells):
         comparison = with_strata(comparison)
     return named_design(alternative, comparison).fit(comparison)
 
@@ -63,13 +74,9 @@ def _effects(
 ) -> Effects:
     study = analysis.study
     outcome = analysis.cohort.outcomes[study.primary.outcome].at(study.horizons)
-    match alternative:
-        case DoublyRobustDefinition():
-            estimator = DoublyRobust(folds=alternative.folds, seed=alternative.seed)
-            return estimator.fit(with_strata(comparison), outcome)
-        case GroupTimeDefinition():
-            panel = analysis.cohort.panel(study.primary.outcome, arm=analysis.asked.treated)
-            bare = replace(panel, covariates=panel.covariates.iloc[:, :0])
-            return GroupTimeATT(control="not-yet-treated").fit(bare).aggregate("dynamic")
-        case _:
-            return estimate(alternative_design(alternative, comparison), outcome, cluster="person")
+    if isinstance(alternative, GroupTimeDefinition):
+        panel = analysis.cohort.panel(study.primary.outcome, arm=analysis.asked.treated)
+        bare = replace(panel, covariates=panel.covariates.iloc[:, :0])
+        return GroupTimeATT(control="not-yet-treated").fit(bare).aggregate("dynamic")
+    made = fitted(alternative, comparison)
+    return estimate(made, outcome, cluster="person") if isinstance(made, Design) else made(outcome)

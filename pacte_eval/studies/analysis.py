@@ -63,6 +63,11 @@ class Findings:
         """Append rows to a table, with constant columns such as the cell."""
         self.rows.setdefault(table, []).append(rows.assign(**constant))
 
+    def add_by_month(self, table: str, rows: pd.DataFrame, **constant: str | int) -> None:
+        """Append rows whose `month` is a relative month or the label of a period; none if empty."""
+        if len(rows):
+            self.add(table, dated(rows.rename(columns={"month": "when"})), **constant)
+
     def values(self, table: str, column: str) -> set[str]:
         """The values of a column in the rows added so far."""
         return {value for rows in self.rows.get(table, []) for value in rows[column]}

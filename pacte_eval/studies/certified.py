@@ -7,7 +7,6 @@ who certify if trained, with and without dominance.
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 
 from pacte_eval.cohorts import Cohort
@@ -17,7 +16,13 @@ from pacte_eval.effects.certified.bounds import STRATA, principal_stratum_bounds
 from pacte_eval.effects.certified.identity import identity, identity_sentence
 from pacte_eval.effects.certified.naive import naive_contrast
 from pacte_eval.effects.certified.sequential import sequential_weighting
-from pacte_eval.effects.certified.states import CERTIFIED, NOT_CERTIFIED, UNKNOWN, Certification
+from pacte_eval.effects.certified.states import (
+    CERTIFIED,
+    NOT_CERTIFIED,
+    UNKNOWN,
+    WORDS,
+    Certification,
+)
 from pacte_eval.studies.analysis import Analysis, Designed, lost
 
 IDENTITY, NAIVE, SEQUENTIAL = "identité", "contraste naïf", "pondération séquentielle"
@@ -58,10 +63,10 @@ def certified_or_not(
     outcome = analysis.cohort.outcomes[study.primary.outcome].at(study.horizons)
     design = whole.level
     states = Certification.from_series(_states(analysis.cohort, asked), design.comparison)
-    counts = _counts(whole, states)
+    counts = dict(zip(WORDS, states.shares(design)["n"], strict=True))
     parts = [
         _identity(identity(design, outcome, states), counts),
-        _naive(naive_contrast(design, outcome, states).table),
+        _contrasts(naive_contrast(design, outcome, states).table, NAIVE),
         _bounds(principal_stratum_bounds(design, outcome, states), BOUNDS, counts),
         _bounds(
             principal_stratum_bounds(design, outcome, states, dominance=True), DOMINANCE, counts
@@ -72,7 +77,8 @@ def certified_or_not(
     except InputError:
         weighted = pd.DataFrame()
     if len(weighted):
-        parts.append(_sequential(weighted, counts))
+        known = counts[CERTIFIED] + counts[NOT_CERTIFIED]
+        parts.append(_contrasts(weighted, SEQUENTIAL).assign(n_treated=known))
     rows = pd.concat([part.reindex(columns=_COLUMNS) for part in parts], ignore_index=True)
     return rows.assign(n_lost=lost(design), outcome=outcome.name)
 
@@ -83,14 +89,6 @@ def _states(cohort: Cohort, asked: ComparisonDefinition) -> pd.Series:
     states[cohort.after_entry[asked.treated].to_numpy(dtype=bool)] = True
     states[cohort.after_entry[asked.control].to_numpy(dtype=bool)] = False
     return states
-
-
-def _counts(whole: Designed, states: Certification) -> dict[int, int]:
-    """Supported trainees in each state."""
-    comparison = whole.level.comparison
-    kept = whole.level.weights[comparison.treated] != 0
-    state = states.aligned(comparison)
-    return {one: int(np.count_nonzero(kept & (state == one))) for one in (1, 0, -1)}
 
 
 def _identity(table: pd.DataFrame, counts: dict[int, int]) -> pd.DataFrame:
@@ -117,9 +115,9 @@ def _identity(table: pd.DataFrame, counts: dict[int, int]) -> pd.DataFrame:
     return pd.DataFrame(rows).assign(method=IDENTITY)
 
 
-def _naive(table: pd.DataFrame) -> pd.DataFrame:
+def _contrasts(table: pd.DataFrame, method: str) -> pd.DataFrame:
     names = dict(zip(table["comparison"].unique(), CONTRASTS, strict=True))
-    return table.assign(method=NAIVE, group=table["comparison"].map(names))
+    return table.assign(method=method, group=table["comparison"].map(names))
 
 
 def _until_the_end(cohort: Cohort) -> pd.DataFrame:
@@ -134,15 +132,6 @@ def _until_the_end(cohort: Cohort) -> pd.DataFrame:
     known = days.notna()
     history = pd.DataFrame({"duree_suivie": days.fillna(days.median()).astype(float)})
     return history if known.all() else history.assign(duree_connue=known.astype(float))
-
-
-def _sequential(table: pd.DataFrame, counts: dict[int, int]) -> pd.DataFrame:
-    names = dict(zip(table["comparison"].unique(), CONTRASTS, strict=True))
-    return table.assign(
-        method=SEQUENTIAL,
-        group=table["comparison"].map(names),
-        n_treated=counts[CERTIFIED] + counts[NOT_CERTIFIED],
-    )
 
 
 def _bounds(table: pd.DataFrame, method: str, counts: dict[int, int]) -> pd.DataFrame:

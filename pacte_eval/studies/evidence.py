@@ -5,10 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import pandas as pd
-
 from pacte_eval.results.schemas import WHOLE
-from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings, dated
+from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings
 from pacte_eval.studies.cells import Cell
 from pacte_eval.studies.conditional import given_employment
 from pacte_eval.studies.costs import costs
@@ -47,27 +45,25 @@ def add_evidence(
     """
     study = analysis.study
     crossings = _crossings(analysis, whole, cells, progress) if study.subgroups.crossed else []
-    place = {"comparison": analysis.asked.id}
-    tests = families(study, [*estimated, *crossings])
-    _add(findings, "tests", tests, place)
-    _add(findings, "pooling", pooled(study.horizons, estimated), place)
-    _add(findings, "interactions", interactions(study.primary.month, estimated, crossings), place)
-    _add(findings, "costs", costs(analysis, whole), place)
-    _add(findings, "given_employment", given_employment(analysis, whole), place)
-    progress(f"{analysis.asked.id}: other estimators")
-    progress(f"{analysis.asked.id}: sensitivity to what is not observed")
+    asked = analysis.asked.id
+    tables = {
+        "tests": families(study, [*estimated, *crossings]),
+        "pooling": pooled(study.horizons, estimated),
+        "interactions": interactions(study.primary.month, estimated, crossings),
+        "costs": costs(analysis, whole),
+        "given_employment": given_employment(analysis, whole),
+    }
+    progress(f"{asked}: sensitivity to what is not observed")
     withstood = robustness(analysis, whole)
     analysis.judge(withstood.verdicts, whole.level, whole.cell, findings)
-    _add(findings, "sensitivity", withstood.table, place)
-    progress(f"{analysis.asked.id}: who gains more")
-    _add(findings, "heterogeneity", heterogeneity(analysis, whole), place)
+    tables["sensitivity"] = withstood.table
+    progress(f"{asked}: who gains more")
+    tables["heterogeneity"] = heterogeneity(analysis, whole)
+    progress(f"{asked}: other estimators")
     main = next(one.effects for one in estimated if one.cell.id == WHOLE)
-    _add(findings, "specifications", specifications(analysis, whole, main), place)
-
-
-def _add(findings: Findings, table: str, rows: pd.DataFrame, place: dict[str, str]) -> None:
-    if len(rows):
-        findings.add(table, dated(rows.rename(columns={"month": "when"})), **place)
+    tables["specifications"] = specifications(analysis, whole, main)
+    for table, rows in tables.items():
+        findings.add_by_month(table, rows, comparison=asked)
 
 
 def _crossings(

@@ -13,7 +13,8 @@ import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.months import Period
-from pacte_eval.definitions.numerals import number
+from pacte_eval.definitions.numerals import NO_BREAK as FIXED
+from pacte_eval.definitions.numerals import THIN, number
 from pacte_eval.definitions.vocabulary import ZONINGS
 from pacte_eval.effects import Effects
 from pacte_eval.effects.interactions import Interaction, equal_effects, equal_effects_given
@@ -22,7 +23,6 @@ from pacte_eval.effects.partial_pooling import FEWEST, partial_pooling
 from pacte_eval.effects.ranks import rank_sets
 from pacte_eval.studies.analysis import Estimated
 
-THIN, FIXED = "\u202f", "\u00a0"
 _FEWEST_LEVELS = 2
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import pandas as pd
 
 from pacte_eval.definitions.errors import InputError
-from pacte_eval.definitions.estimators import DoublyRobustDefinition, GroupTimeDefinition
+from pacte_eval.definitions.estimators import GroupTimeDefinition
 from pacte_eval.definitions.estimators_in_french import alternative_in_french, estimator_in_french
 from pacte_eval.designs import Design
 from pacte_eval.diagnostics.plasmode import Applied, plasmode
-from pacte_eval.effects import DoublyRobust
-from pacte_eval.frames import Outcomes
-from pacte_eval.studies.alternatives import alternative_design, with_strata
+from pacte_eval.studies.alternatives import fitted
 from pacte_eval.studies.analysis import Analysis, Designed
 
 
@@ -21,7 +17,8 @@ def simulated(analysis: Analysis, whole: Designed) -> pd.DataFrame:
     """Bias and root mean square error of every estimator the study declares.
 
     The chances are those of the primary outcome in the last month held out, or in the last month
-    before entry. Group-time effects, whose people are others, are left out.
+    before entry. Group-time effects, whose people are others, are left out, as is what cannot be
+    fitted on these.
 
     Returns
     -------
@@ -38,36 +35,23 @@ def simulated(analysis: Analysis, whole: Designed) -> pd.DataFrame:
     month = max(analysis.held_out or months)
     main = estimator_in_french(study.estimators.main)
     estimators: dict[str, Design | Applied] = {main: whole.level}
+    before = outcome.at([month])
     for alternative in study.estimators.alternatives:
-        label = alternative_in_french(alternative)
-        match alternative:
-            case GroupTimeDefinition():
-                continue
-            case DoublyRobustDefinition():
-                robust = DoublyRobust(folds=alternative.folds, seed=alternative.seed)
-                applied = partial(robust.fit, with_strata(comparison))
-                if _fits(applied, outcome.at([month])):
-                    estimators.setdefault(label, applied)
-            case _:
-                try:
-                    estimators.setdefault(label, alternative_design(alternative, comparison))
-                except InputError:
-                    continue
+        if isinstance(alternative, GroupTimeDefinition):
+            continue
+        try:
+            made = fitted(alternative, comparison)
+            if not isinstance(made, Design):
+                made(before)
+        except InputError:
+            continue
+        estimators.setdefault(alternative_in_french(alternative), made)
     table = plasmode(
         comparison,
         estimators,
-        outcome.at([month]),
+        before,
         asked.effects,
         draws=asked.draws,
         seed=asked.seed,
     )
     return table.assign(main=table["label"] == main)
-
-
-def _fits(applied: Applied, before: Outcomes) -> bool:
-    """Whether an estimator can be fitted on these people, tried on an outcome before entry."""
-    try:
-        applied(before)
-    except InputError:
-        return False
-    return True

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from pacte_eval.definitions.estimators_in_french import alternative_in_french, estimator_in_french
 from pacte_eval.definitions.months import Period
-from pacte_eval.definitions.numerals import number, percent
+from pacte_eval.definitions.numerals import NO_BREAK as FIXED
+from pacte_eval.definitions.numerals import THIN, number, percent
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.prose import cohort_in_french, warnings_in_french
 from pacte_eval.definitions.protocol import SHOWN, Protocol
@@ -14,7 +15,6 @@ from pacte_eval.definitions.study import StudyDefinition
 from pacte_eval.definitions.subgroups import publics_asked, territories_asked
 from pacte_eval.definitions.vocabulary import COVARIATES, OUTCOMES
 
-THIN, FIXED = "\u202f", "\u00a0"
 ESTIMANDS = {
     "now-vs-wait": "entrer maintenant plutôt qu'attendre, quitte à se former plus tard, pour "
     "celles et ceux qui sont entrés",

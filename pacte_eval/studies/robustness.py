@@ -44,9 +44,7 @@ BENCHMARKS = ("age", "sex", "diploma", "unemployment_duration", "qualification")
 # Of a hidden advantage: more frequent among the trained, and among those who do well.
 CONFOUNDER = (0.6, 0.5, 0.5, 0.4)
 CONFOUNDER_DRAWS = 10
-_COLUMNS = [
-    *["method", "rank", "setting", "estimate", "low", "high", "p_low", "p_high", "n_treated"]
-]
+_COLUMNS = ["method", "rank", "setting", "estimate", "low", "high", "p_low", "p_high", "n_treated"]
 MARGINAL_DRAWS = 200
 DRAWS = 10
 SEED = 2019

@@ -27,7 +27,7 @@ from pacte_eval.diagnostics import Verdicts
 from pacte_eval.results import Profile, ProtectedTable, protect, protect_flow, write_result_set
 from pacte_eval.results.provenance import provenance
 from pacte_eval.results.schemas import LEVEL, SCHEMAS, WHOLE
-from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings, dated
+from pacte_eval.studies.analysis import Analysis, Designed, Estimated, Findings
 from pacte_eval.studies.cells import Cell, cells_of
 from pacte_eval.studies.certified import certified_or_not
 from pacte_eval.studies.declared import declared_texts
@@ -256,9 +256,7 @@ def _add_certified(
             one for one in fixed if one.cell.id == WHOLE and one.analysis.asked.treated == arm
         )
         rows = certified_or_not(base.analysis, base.designed, asked)
-        findings.add(
-            "certified", dated(rows.rename(columns={"month": "when"})), comparison=asked.id
-        )
+        findings.add_by_month("certified", rows, comparison=asked.id)
 
 
 def _main_verdicts(study: StudyDefinition, fixed: list[Fixed]) -> Verdicts:

@@ -11,13 +11,14 @@ from typing import Literal
 
 import pandas as pd
 
+from pacte_eval.definitions.numerals import NO_BREAK as FIXED
+from pacte_eval.definitions.numerals import THIN
 from pacte_eval.definitions.protocol import SHOWN, Protocol
 from pacte_eval.diagnostics import Verdicts
 from pacte_eval.tables.source import Nature
 
 State = Literal["ouvert", "contrôles favorables", "dérogation", "scellé"]
 FAVOURABLE = ("pass", "warning")
-THIN, FIXED = "\u202f", "\u00a0"
 
 
 @dataclass(frozen=True)
