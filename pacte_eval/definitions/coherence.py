@@ -115,11 +115,20 @@ def _check_certified(
         )
     if comparison.id == study.primary.comparison:
         raise InputError(f"{where} cannot be the primary one: it has no single effect")
-    if not any(other.treated == treated.of for other in study.comparisons):
+    if beside_waiting(study, cohort, treated.of) is None:
         raise InputError(
             f"{where} needs a comparison of arm '{treated.of}' with people who wait: bounds are "
             "made from it; add it to comparisons"
         )
+
+
+def beside_waiting(
+    study: StudyDefinition, cohort: CohortDefinition, arm: str
+) -> ComparisonDefinition | None:
+    """The first comparison of an arm with people who wait, None where the study has none."""
+    waiting = [name for name, one in cohort.control_arms.items() if one.controls != "never-trained"]
+    found = (one for one in study.comparisons if one.treated == arm and one.control in waiting)
+    return next(found, None)
 
 
 def check_on_persons(study: StudyDefinition, persons: PersonsDefinition) -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from pacte_eval.cohorts import Cohort
+from pacte_eval.definitions.coherence import beside_waiting
 from pacte_eval.definitions.errors import InputError, counted
 from pacte_eval.definitions.project import Project
 from pacte_eval.definitions.protocol import Protocol
@@ -251,9 +252,10 @@ def _add_certified(
         if not asked.after_entry or study.cohort is None:
             continue
         progress(f"{asked.id}: certified or not")
-        arm = project.cohort(study.cohort).after_entry_arms[asked.treated].of
+        cohort = project.cohort(study.cohort)
+        all_trainees = beside_waiting(study, cohort, cohort.after_entry_arms[asked.treated].of)
         base = next(
-            one for one in fixed if one.cell.id == WHOLE and one.analysis.asked.treated == arm
+            one for one in fixed if one.cell.id == WHOLE and one.analysis.asked == all_trainees
         )
         rows = certified_or_not(base.analysis, base.designed, asked)
         findings.add_by_month("certified", rows, comparison=asked.id)

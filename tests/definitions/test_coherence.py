@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pacte_eval.definitions.coherence import check_on_cohort, check_on_persons
+from pacte_eval.definitions.coherence import beside_waiting, check_on_cohort, check_on_persons
 from pacte_eval.definitions.cohort import CohortDefinition
 from pacte_eval.definitions.errors import InputError
 from pacte_eval.definitions.project import Project
@@ -116,6 +116,14 @@ def test_certified_and_not_stand_beside_a_comparison_of_all_the_trainees() -> No
         "id": "obtenue", "treated": "certifiee", "control": "sans", "after_entry": True,
     }  # fmt: skip
     check_on_cohort(changed("certifiante-2019", comparisons=[waiting, after]), cohort)
+    content["arms"]["autre"] = {"objective": "mobilisation"}
+    wider = CohortDefinition.model_validate(content)
+    others = waiting | {"id": "contre-autre", "control": "autre"}
+    study = changed("certifiante-2019", comparisons=[others, waiting, after])
+    base = beside_waiting(study, wider, "certifiante")
+    assert base is not None
+    assert base.id == waiting["id"]
+    assert beside_waiting(study, wider, "autre") is None
     primary = {"comparison": "obtenue", "outcome": "emploi", "month": 24}
     with pytest.raises(InputError, match="cannot be the primary one"):
         check_on_cohort(
